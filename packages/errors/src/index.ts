@@ -1,0 +1,40 @@
+export {
+  ContextViolationError,
+  NotInStepContextError,
+  NotInWorkflowContextError,
+  NotInWorkflowOrStepContextError,
+  UnavailableInWorkflowContextError,
+} from "./context-errors.ts";
+export { HookConflictError, HookNotFoundError } from "./hook-errors.ts";
+export {
+  brand,
+  type CodedError,
+  codeOf,
+  describeLocation,
+  type ErrorLocation,
+  PerdureError,
+  type PerdureErrorOptions,
+} from "./perdure-error.ts";
+export {
+  InvalidWorkflowFunctionError,
+  type ParkedInfo,
+  type RunFailureCode,
+  RunParkedError,
+  WorkflowCalledDirectlyError,
+  WorkflowNotRegisteredError,
+  WorkflowRunCancelledError,
+  WorkflowRunEndedError,
+  WorkflowRunFailedError,
+  WorkflowRunNotFoundError,
+  WorkflowStuckError,
+} from "./run-errors.ts";
+export { assertNever, ConfigError, InvariantError, invariant, WorkerSetupError } from "./setup-errors.ts";
+export {
+  FatalError,
+  RetryableError,
+  type RetryableErrorOptions,
+  StepLostError,
+  StepNotRegisteredError,
+} from "./step-errors.ts";
+export { InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
+export { type StoreFailure, StoreError, UnknownEventError } from "./world-errors.ts";

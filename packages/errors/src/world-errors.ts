@@ -1,0 +1,60 @@
+import { codeOf, PerdureError, type PerdureErrorOptions } from "./perdure-error.ts";
+
+/** What kept a store from doing its work. */
+export type StoreFailure =
+  | "STORE_UNAVAILABLE"
+  | "STORE_LOCKED"
+  | "STORE_READ_ONLY"
+  | "STORE_CORRUPT"
+  | "STORE_FULL"
+  | "STORE_NEWER_VERSION"
+  | "STORE_UNSUPPORTED"
+  | "STORE_CLOSED";
+
+const storeFailures: ReadonlySet<string> = new Set<StoreFailure>([
+  "STORE_UNAVAILABLE",
+  "STORE_LOCKED",
+  "STORE_READ_ONLY",
+  "STORE_CORRUPT",
+  "STORE_FULL",
+  "STORE_NEWER_VERSION",
+  "STORE_UNSUPPORTED",
+  "STORE_CLOSED",
+]);
+
+/**
+ * The world's store could not do what was asked. `code` says which way it failed; `outcome` says what is known about
+ * the write: `none` means that nothing was written, `unknown` that it may have been (the engine then re-sends it).
+ */
+export class StoreError extends PerdureError {
+  declare readonly code: StoreFailure;
+  readonly outcome: "none" | "unknown";
+
+  constructor(
+    code: StoreFailure,
+    message: string,
+    options: PerdureErrorOptions & { readonly outcome?: "none" | "unknown" } = {},
+  ) {
+    super(code, message, options);
+    this.outcome = options.outcome ?? "none";
+  }
+
+  static override is(value: unknown): value is StoreError {
+    const code = codeOf(value);
+    return code !== undefined && storeFailures.has(code);
+  }
+}
+
+/** The log holds an event of a type that this version does not know; the run is parked. */
+export class UnknownEventError extends PerdureError {
+  constructor(runId: string, position: number, type: string) {
+    super("UNKNOWN_EVENT", `The log holds an event of type "${type}", which this version does not know.`, {
+      where: { runId, position },
+      hint: "A newer version of Perdure wrote it: upgrade this process.",
+    });
+  }
+
+  static override is(value: unknown): value is UnknownEventError {
+    return codeOf(value) === "UNKNOWN_EVENT";
+  }
+}
