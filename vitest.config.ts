@@ -1,10 +1,28 @@
+import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
+/** Where the run leaves its machine-readable report; unset means none is written. */
+const reportFile = process.env["PERDURE_TEST_REPORT"];
+
+/** Workspace packages resolve to their TypeScript sources, so that a test never sees a stale build. */
+const conditions = ["@perdure/source", ...defaultServerConditions];
+
 export default defineConfig({
-  resolve: { conditions: ["@perdure/source"] },
-  ssr: { resolve: { conditions: ["@perdure/source"], externalConditions: ["@perdure/source"] } },
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ["@perdure/source", "node", "module-sync"] } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "bench/src/**/*.test.ts", "examples/*/test/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "packages/*/test/**/*.test.ts",
+      "bench/src/**/*.test.ts",
+      "examples/*/test/**/*.test.ts",
+      "scripts/**/*.test.ts",
+    ],
+    exclude: ["**/node_modules/**", "**/dist/**", "**/fixtures/**"],
+    pool: "forks",
     testTimeout: 30_000,
+    hookTimeout: 30_000,
+    silent: "passed-only",
+    reporters: reportFile === undefined ? ["default"] : ["default", ["json", { outputFile: reportFile }]],
   },
 });
