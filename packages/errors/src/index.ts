@@ -37,4 +37,4 @@ export {
   StepNotRegisteredError,
 } from "./step-errors.ts";
 export { InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
-export { type StoreFailure, StoreError, UnknownEventError } from "./world-errors.ts";
+export { StoreError, type StoreFailure, UnknownEventError } from "./world-errors.ts";

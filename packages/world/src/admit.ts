@@ -1,0 +1,295 @@
+/**
+ * The rules of the log as one pure function: may this append be written, and as which events?
+ *
+ * Every backend, and the simulator, asks `admitCreate` and `admitAppend` and then only writes what comes back. The
+ * order of the checks matters: a stale epoch first (it must never be answered with a success), then a re-sent append
+ * (it must be answered with the original, even after the run ended), then the end of the run, then the tail, then the
+ * rules of each event.
+ *
+ * Owns: positions, `at`, `resumeAt`, hook ordinals, `hook_conflict`, the change of the run's row.
+ * Does not own: the uniqueness of tokens and keys over runs (the backend looks them up and passes them in).
+ */
+import type { DriverAppend, OutsideAppend, RefusalReason } from "./append.ts";
+import { type EventRule, refuseEvent } from "./event-rules.ts";
+import { type LogEvent, type NewDecision, type NewFact, specVersion } from "./events.ts";
+import { earlier } from "./next-wake.ts";
+import { isEnded, type RunRecord } from "./run-record.ts";
+import { RunView } from "./run-view.ts";
+import type { CreateRequest } from "./world.ts";
+
+/** How far a driver's `at` may stray from the store's clock, in milliseconds, before it is asked to estimate anew. */
+export const clockBoundMs = 10_000;
+
+/** What the backend looked up for an append. */
+export interface AdmitContext {
+  /** The store's clock in milliseconds since the epoch. */
+  readonly storeNow: number;
+  /** The run that holds an open hook with this token hash, other than through this append; null: it is free. */
+  readonly tokenOwner: (tokenHash: string) => string | null;
+}
+
+/** Write these events, make this the run's row, and let `view.absorb(fork)` happen once the write is durable. */
+export interface Admitted {
+  readonly kind: "admitted";
+  readonly events: readonly LogEvent[];
+  readonly run: RunRecord;
+  readonly fork: RunView;
+  readonly released: boolean;
+}
+
+export type AppendVerdict =
+  | Admitted
+  /** The same append was written before, at these positions. */
+  | { readonly kind: "duplicate"; readonly first: number; readonly last: number; readonly released: boolean }
+  | { readonly kind: "moved" }
+  | { readonly kind: "fenced" }
+  | { readonly kind: "refused"; readonly reason: RefusalReason };
+
+/** Judges a driver's append. `view` is the fold of the run's whole log. */
+export function admitDriverAppend(
+  run: RunRecord,
+  view: RunView,
+  request: DriverAppend,
+  context: AdmitContext,
+): AppendVerdict {
+  if (request.epoch !== run.epoch) return { kind: "fenced" };
+  const mark = run.lastAppend;
+  if (mark !== null && request.n <= mark.n) {
+    if (request.n < mark.n) return { kind: "fenced" };
+    return { kind: "duplicate", first: mark.first, last: mark.last, released: run.owner === null };
+  }
+  if (isEnded(run.status)) return refused({ kind: "terminal" });
+  if (run.owner === null || run.parked !== null) return { kind: "fenced" };
+  if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };
+  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null });
+  const refusal = batch.addAll(request.facts, request.decisions, request.ifTail !== null);
+  if (refusal !== null) return refused(refusal);
+  const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
+  const release = request.release !== null && request.after === run.tail ? request.release : null;
+  return batch.finish({ ...run, lastAppend }, release);
+}
+
+/** Judges an append by somebody who does not hold the claim. */
+export function admitOutsideAppend(
+  run: RunRecord,
+  view: RunView,
+  request: OutsideAppend,
+  context: AdmitContext & { readonly writtenBefore: number | null },
+): AppendVerdict {
+  if (context.writtenBefore !== null) {
+    return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
+  }
+  if (isEnded(run.status)) return refused({ kind: "terminal" });
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key });
+  const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
+  if (refusal !== null) return refused(refusal);
+  const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
+  return batch.finish({ ...run, wakeAt }, null);
+}
+
+/** Judges the creation of a run that does not exist yet and whose key is free. */
+export function admitCreate(
+  request: CreateRequest,
+  namespace: string,
+  context: AdmitContext,
+): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
+  const { created, eager } = request;
+  const run = newRun(request, namespace, context.storeNow);
+  const view = RunView.empty();
+  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null });
+  const creation: NewFact<"run_created"> = {
+    type: "run_created",
+    correlationId: null,
+    at: eager?.facts[0]?.at ?? null,
+    data: { ...created, namespace },
+    payload: request.input,
+  };
+  const refusal =
+    batch.addAll([creation], [], true) ?? (eager === null ? null : batch.addAll(eager.facts, eager.decisions, true));
+  if (refusal !== null) return refused(refusal);
+  if (eager === null) return batch.finish(run, null);
+  const lastAppend = { n: 1, first: 1, last: batch.fork.tail };
+  return batch.finish({ ...run, owner: eager.worker, lastAppend }, eager.release);
+}
+
+function newRun(request: CreateRequest, namespace: string, storeNow: number): RunRecord {
+  const { created, eager } = request;
+  return {
+    runId: request.runId,
+    namespace,
+    key: created.key,
+    workflowId: created.workflowId,
+    workflowName: created.workflowName,
+    bundleId: created.bundleId,
+    isolation: created.isolation,
+    parentRunId: created.parentRunId,
+    rootRunId: created.rootRunId,
+    status: "pending",
+    tail: 0,
+    lastAt: 0,
+    epoch: eager === null ? 0 : 1,
+    owner: null,
+    lastAppend: null,
+    parked: null,
+    wakeAt: storeNow,
+    expiries: 0,
+    claimTail: 0,
+    createdAt: storeNow,
+    startedAt: null,
+    endedAt: null,
+  };
+}
+
+/** The events of one append, admitted one after the other against a fork of the view. */
+class Batch {
+  readonly fork: RunView;
+  readonly #run: RunRecord;
+  readonly #context: AdmitContext;
+  readonly #writer: { readonly epoch: number | null; readonly key: string | null };
+  readonly #events: LogEvent[] = [];
+  readonly #ownTokens = new Map<string, string>();
+  #index = 0;
+  #earliestNewWait: number | null = null;
+
+  constructor(
+    run: RunRecord,
+    view: RunView,
+    context: AdmitContext,
+    writer: { readonly epoch: number | null; readonly key: string | null },
+  ) {
+    this.#run = run;
+    this.#context = context;
+    this.#writer = writer;
+    this.fork = view.fork();
+  }
+
+  /** Facts first, then decisions (rule 1 of the log). Returns why one is refused, or null. */
+  addAll(
+    facts: readonly NewFact[],
+    decisions: readonly NewDecision[],
+    driverChoseClock: boolean,
+  ): RefusalReason | null {
+    for (const fact of facts) {
+      const at = driverChoseClock && fact.at !== null ? fact.at : Math.max(this.fork.lastAt, this.#context.storeNow);
+      const refusal = this.#refuseClock(at) ?? this.#refuse(fact, at);
+      if (refusal !== null) return refusal;
+      this.#write({ ...this.#fields(at, null), ...this.#filledFact(fact) } as LogEvent);
+    }
+    for (const decision of decisions) {
+      const refusal = this.#refuse(decision, decision.at);
+      if (refusal !== null) return refusal;
+      this.#write(this.#decisionEvent(decision));
+    }
+    return null;
+  }
+
+  /** The verdict, with the run's row as it will be. */
+  finish(run: RunRecord, release: { readonly wakeAt: number | null } | null): Admitted {
+    const { storeNow } = this.#context;
+    const { fork } = this;
+    const ended = isEnded(fork.status);
+    const released = ended || (release !== null && run.owner !== null);
+    const started = run.startedAt === null && fork.status !== "pending" && fork.status !== "cancelled";
+    const wakeAt = ended
+      ? null
+      : release === null
+        ? earlier(run.wakeAt, this.#earliestNewWait)
+        : earlier(release.wakeAt, this.#earliestNewWait);
+    return {
+      kind: "admitted",
+      events: this.#events,
+      fork,
+      released,
+      run: {
+        ...run,
+        status: fork.status,
+        tail: fork.tail,
+        lastAt: fork.lastAt,
+        owner: released ? null : run.owner,
+        parked: ended ? null : run.parked,
+        wakeAt,
+        startedAt: started ? storeNow : run.startedAt,
+        endedAt: ended ? storeNow : null,
+      },
+    };
+  }
+
+  #fields(at: number, cause: number | null) {
+    return {
+      position: this.fork.tail + 1,
+      at,
+      committedAt: this.#context.storeNow,
+      cause,
+      epoch: this.#writer.epoch,
+      key: this.#writer.key,
+    };
+  }
+
+  /** Rule 3: the clock never goes backwards, and a driver's choice stays near the store's clock. */
+  #refuseClock(at: number): RefusalReason | null {
+    const { storeNow } = this.#context;
+    const latest = Math.max(this.fork.lastAt, storeNow + clockBoundMs);
+    const earliest = Math.max(this.fork.lastAt, storeNow - clockBoundMs);
+    return at < earliest || at > latest ? { kind: "clock", storeNow } : null;
+  }
+
+  #refuse(event: NewFact | NewDecision, at: number): RefusalReason | null {
+    const rule: EventRule | null = refuseEvent(this.fork, event, {
+      at,
+      storeNow: this.#context.storeNow,
+      epoch: this.#writer.epoch,
+    });
+    if (rule === null) return null;
+    const index = this.#index;
+    if (rule === "early") return { kind: "early", index, storeNow: this.#context.storeNow };
+    return { kind: "entity", index, rule };
+  }
+
+  #filledFact(fact: NewFact) {
+    const { type, correlationId, data, payload } = fact;
+    if (type !== "hook_received") return { type, correlationId, data, payload };
+    const received = this.fork.entityOf("hook", correlationId)?.received ?? 0;
+    return { type, correlationId, data: { ordinal: received + 1 }, payload };
+  }
+
+  #decisionEvent(decision: NewDecision): LogEvent {
+    const { storeNow } = this.#context;
+    const { type, correlationId, data, payload } = decision;
+    const fields = this.#fields(decision.at, decision.cause);
+    if (decision.type === "hook_created") {
+      const { tokenHash } = decision.data;
+      const owner = this.#ownTokens.get(tokenHash) ?? this.#context.tokenOwner(tokenHash);
+      if (owner !== null) {
+        const at = Math.max(this.fork.lastAt, storeNow);
+        const conflict = { tokenHash, conflictingRunId: owner };
+        return { ...fields, at, type: "hook_conflict", correlationId, data: conflict, payload: null };
+      }
+      this.#ownTokens.set(tokenHash, this.#run.runId);
+    }
+    if (decision.type === "wait_created") {
+      const resumeAt = decision.data.resumeAt ?? storeNow + (decision.data.durationMs ?? 0);
+      this.#earliestNewWait = earlier(this.#earliestNewWait, resumeAt);
+      const resolved = { ...decision.data, resumeAt };
+      return { ...fields, type: "wait_created", correlationId, data: resolved, payload };
+    }
+    return { ...fields, type, correlationId, data, payload } as LogEvent;
+  }
+
+  #write(event: LogEvent): void {
+    this.fork.apply(event, this.#run.runId);
+    this.#events.push(event);
+    this.#index += 1;
+    if (event.type === "hook_disposed") this.#ownTokens.delete(this.#tokenOf(event.correlationId));
+  }
+
+  #tokenOf(correlationId: string | null): string {
+    return this.fork.entityOf("hook", correlationId)?.tokenHash ?? "";
+  }
+}
+
+function refused(reason: RefusalReason): { readonly kind: "refused"; readonly reason: RefusalReason } {
+  return { kind: "refused", reason };
+}
+
+/** True when this version can read and drive a run that was created with this version of the log's format. */
+export const isReadableSpec = (version: number): boolean => version >= 1 && version <= specVersion;

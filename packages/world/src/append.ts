@@ -1,0 +1,71 @@
+import type { LogEvent, NewDecision, NewFact } from "./events.ts";
+
+/** The heart of the contract: what a driver asks the store to write, atomically. */
+export interface DriverAppend {
+  readonly by: "driver";
+  readonly epoch: number;
+  /** Counts up within the claim, from 1; (epoch, n) identifies the append when it is sent again. */
+  readonly n: number;
+  /** Write only if the tail is still this; null: whatever the tail is. */
+  readonly ifTail: number | null;
+  /** The position up to which the driver holds the log; the reply carries everything after it. */
+  readonly after: number;
+  readonly facts: readonly NewFact[];
+  readonly decisions: readonly NewDecision[];
+  /**
+   * End the claim with this append, if nobody else wrote since `after`. `wakeAt` is the earliest timer that the driver
+   * knows of; the store takes the earlier of it and of the waits that this very append creates.
+   */
+  readonly release: { readonly wakeAt: number | null } | null;
+}
+
+/** One event by somebody who does not hold the claim: a hook payload, a cancellation. */
+export interface OutsideAppend {
+  readonly by: "outside";
+  /** Sending the same key again answers with the event that it wrote the first time. */
+  readonly key: string;
+  readonly fact: NewFact<"hook_received" | "run_cancelled">;
+}
+
+export type AppendRequest = DriverAppend | OutsideAppend;
+
+/** Written. `events` is the log after `after`: what was written and, for a driver, everything that it had not seen. */
+export interface Appended {
+  readonly kind: "appended";
+  readonly events: readonly LogEvent[];
+  readonly tail: number;
+  readonly storeNow: number;
+  /** Whether the claim ended, because of `release` or because the run did. */
+  readonly released: boolean;
+}
+
+/** Not written: the tail is not `ifTail`. `events` is the log after `after`. */
+export interface Moved {
+  readonly kind: "moved";
+  readonly events: readonly LogEvent[];
+  readonly tail: number;
+  readonly storeNow: number;
+}
+
+/** Not written: the claim is no longer this driver's. */
+export interface Fenced {
+  readonly kind: "fenced";
+}
+
+/** Not written: a rule of the state machine forbids it. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly reason: RefusalReason;
+}
+
+export type RefusalReason =
+  /** The run has ended. */
+  | { readonly kind: "terminal" }
+  /** The `at` of a fact goes backwards or strays too far from the store's clock. */
+  | { readonly kind: "clock"; readonly storeNow: number }
+  /** A wait or a retry is not due yet. `index` counts facts, then decisions, of the request. */
+  | { readonly kind: "early"; readonly index: number; readonly storeNow: number }
+  /** The step, wait or hook is not in a state that allows the event. */
+  | { readonly kind: "entity"; readonly index: number; readonly rule: string };
+
+export type AppendResult = Appended | Moved | Fenced | Refused;

@@ -1,0 +1,191 @@
+import type { AppendRequest, AppendResult, Refused } from "./append.ts";
+import type { LogEvent, NewDecision, NewFact, RunCreatedData } from "./events.ts";
+import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
+
+/**
+ * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
+ * call may have been applied. A backend holds no rules of its own: it reads, asks `admitCreate` / `admitAppend`,
+ * writes atomically, and notifies. An instance is bound to one namespace.
+ */
+export interface World {
+  readonly capabilities: WorldCapabilities;
+  /** Identity and state of the store. */
+  describe(): Promise<WorldDescription>;
+  readonly runs: WorldRuns;
+  readonly log: WorldLog;
+  readonly claims: WorldClaims;
+  readonly hooks: WorldHooks;
+  readonly bundles: WorldBundles;
+  /** Take a live run out of the driver's hands until somebody mends it. False: the epoch is stale or the run ended. */
+  park(runId: string, epoch: number, parked: NewParked): Promise<boolean>;
+  /** Put a parked run back, to be woken at once. False: it was not parked. */
+  unpark(runId: string): Promise<boolean>;
+  /** Low-latency hints. They may be lost, doubled and late: `claims.claim` and `claims.poll` alone must be correct. */
+  readonly wake?: WorldWake;
+  close(): Promise<void>;
+}
+
+/** What the engine asks a backend before it chooses a path; it never asks for a backend's name. */
+export interface WorldCapabilities {
+  /** Whether `ifTail` is honoured. Without it the driver takes the safe path only. */
+  readonly compareAndAppend: boolean;
+  /** The largest number of events in one append; larger batches are cut. */
+  readonly maxEventsPerAppend: number;
+}
+
+export interface WorldDescription {
+  /** Changes when the store is created anew or restored; resident executions of another incarnation are worthless. */
+  readonly incarnation: string;
+  readonly namespace: string;
+  readonly storeNow: number;
+  /** Where the data is, for people: a path, a host and database. Never a secret. */
+  readonly location: string;
+}
+
+export interface NewParked {
+  readonly reason: ParkReason;
+  readonly detail: string;
+  readonly position: number | null;
+}
+
+export interface WorldRuns {
+  /** Create a run with its first events, and claim it for a worker, in one call. The run id makes a re-sent call safe. */
+  create(request: CreateRequest): Promise<CreateResult>;
+  get(runId: string): Promise<RunRecord | null>;
+  /** Newest first. */
+  list(filter: RunFilter): Promise<Page<RunRecord>>;
+  /** Resolves when the run has ended or is parked, at the latest after `timeoutMs`; null when there is no such run. */
+  waitForEnd(runId: string, timeoutMs: number): Promise<RunRecord | null>;
+}
+
+/** The events after `run_created`, when the starter is itself a worker and has run the first turn before writing. */
+export interface EagerStart {
+  readonly worker: string;
+  readonly facts: readonly NewFact[];
+  readonly decisions: readonly NewDecision[];
+  /** As in an append: give the claim back in the same commit. */
+  readonly release: { readonly wakeAt: number | null } | null;
+}
+
+export interface CreateRequest {
+  readonly runId: string;
+  /** `namespace` is filled in by the world. */
+  readonly created: Omit<RunCreatedData, "namespace">;
+  readonly input: Uint8Array;
+  readonly eager: EagerStart | null;
+}
+
+export type CreateResult =
+  | {
+      readonly kind: "created";
+      readonly run: RunRecord;
+      /** The whole log so far. */
+      readonly events: readonly LogEvent[];
+      readonly storeNow: number;
+      readonly released: boolean;
+    }
+  /** Another run holds the key. */
+  | { readonly kind: "existing"; readonly run: RunRecord }
+  | Refused;
+
+export interface RunFilter {
+  readonly status?: RunStatus;
+  readonly workflowId?: string;
+  readonly parked?: boolean;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; null on the last page. */
+  readonly cursor: string | null;
+}
+
+export interface WorldLog {
+  /** Events after a position, in order: always a prefix of what will ever be there. */
+  read(runId: string, range: { readonly after: number; readonly limit: number }): Promise<readonly LogEvent[]>;
+  append(runId: string, request: AppendRequest): Promise<AppendResult>;
+}
+
+export interface WorldClaims {
+  /** Announce a worker, and prove that it lives; a claim is valid while its worker's last beat is younger than its lease. */
+  heartbeat(worker: WorkerInfo): Promise<void>;
+  /** Take due runs that nobody drives: unclaimed, or claimed by a worker that is no longer alive. */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  /** The worker's claimed runs to which somebody else has written since the driver's last append, and the ended ones. */
+  poll(workerId: string): Promise<readonly PolledRun[]>;
+  /** Give a claim back. `moved`: the tail is not `ifTail`, keep driving. `fenced`: it was no longer yours. */
+  release(runId: string, release: ReleaseRequest): Promise<"released" | "moved" | "fenced">;
+  /** The worker is gone for good; whatever it still held may be claimed at once. */
+  retire(workerId: string): Promise<void>;
+  /**
+   * CommonJS source of a module `(data) => ({ beat(worker), close() })` that beats synchronously from a thread of its
+   * own, so that a step which blocks the event loop does not lose its worker's runs. Null: beat from the event loop.
+   */
+  heartbeatThread(): { readonly source: string; readonly data: unknown } | null;
+}
+
+export interface WorkerInfo {
+  readonly id: string;
+  /** How long a claim outlives the last beat. */
+  readonly leaseMs: number;
+  /** Ids of the workflows that this worker can drive. */
+  readonly workflows: readonly string[];
+}
+
+export interface ClaimRequest {
+  readonly worker: WorkerInfo;
+  readonly max: number;
+}
+
+export interface ClaimResult {
+  readonly runs: readonly ClaimedRun[];
+  readonly storeNow: number;
+  /** When the next run that this worker could take is due; null: nothing is scheduled. May be in the past: more are due. */
+  readonly nextWakeAt: number | null;
+}
+
+export interface ClaimedRun {
+  readonly run: RunRecord;
+  readonly epoch: number;
+}
+
+export interface PolledRun {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly tail: number;
+  readonly status: RunStatus;
+}
+
+export interface ReleaseRequest {
+  readonly epoch: number;
+  readonly ifTail: number;
+  readonly wakeAt: number | null;
+}
+
+export interface WorldHooks {
+  /** The open hook that holds a token, by the token's SHA-256 (lower-case hex). */
+  find(tokenHash: string): Promise<OpenHook | null>;
+}
+
+export interface OpenHook {
+  readonly runId: string;
+  readonly correlationId: string;
+}
+
+export interface WorldBundles {
+  /** Content-addressed: storing the same id twice is harmless. */
+  put(id: string, bytes: Uint8Array): Promise<void>;
+  get(id: string): Promise<Uint8Array | null>;
+}
+
+export interface WorldWake {
+  /** Calls back when runs may have become due or claimed runs may have moved. Returns the way to stop. */
+  listen(callback: (hint: WakeHint) => void): () => void;
+}
+
+/** `runId` null: anything may have changed. */
+export interface WakeHint {
+  readonly runId: string | null;
+}
