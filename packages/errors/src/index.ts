@@ -28,7 +28,16 @@ export {
   WorkflowRunNotFoundError,
   WorkflowStuckError,
 } from "./run-errors.ts";
-export { assertNever, ConfigError, InvariantError, invariant, WorkerSetupError } from "./setup-errors.ts";
+export {
+  assertNever,
+  type CompileDiagnostic,
+  CompileError,
+  ConfigError,
+  formatDiagnostic,
+  InvariantError,
+  invariant,
+  WorkerSetupError,
+} from "./setup-errors.ts";
 export {
   FatalError,
   RetryableError,

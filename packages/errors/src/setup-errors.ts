@@ -11,6 +11,45 @@ export class ConfigError extends PerdureError {
   }
 }
 
+/** One thing the compiler found, with the place in the program that it is about. */
+export interface CompileDiagnostic {
+  /** What is wrong, as a sentence. */
+  readonly message: string;
+  /** Path of the file from the project root, with forward slashes. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based, in UTF-16 code units. */
+  readonly column: number;
+  /** The lines around the place with a caret under it, as plain text; empty when the source is not at hand. */
+  readonly frame: string;
+  /** What to write instead, as a sentence. */
+  readonly hint: string;
+}
+
+/** A module with directives cannot be compiled; every finding is in `diagnostics`. */
+export class CompileError extends PerdureError {
+  readonly diagnostics: readonly CompileDiagnostic[];
+
+  constructor(diagnostics: readonly CompileDiagnostic[], options: PerdureErrorOptions = {}) {
+    super("COMPILE_FAILED", diagnostics.map(formatDiagnostic).join("\n\n"), options);
+    this.diagnostics = diagnostics;
+  }
+
+  static override is(value: unknown): value is CompileError {
+    return codeOf(value) === "COMPILE_FAILED";
+  }
+}
+
+/** One finding as text: place and message, then the frame, then what to do. */
+export function formatDiagnostic(diagnostic: CompileDiagnostic): string {
+  const { file, line, column, message, frame, hint } = diagnostic;
+  const lines = [`${file}:${line}:${column} ${message}`];
+  if (frame !== "") lines.push(frame);
+  if (hint !== "") lines.push(`  hint:  ${hint}`);
+  return lines.join("\n");
+}
+
 /** This process cannot be a worker as it was started. */
 export class WorkerSetupError extends PerdureError {
   constructor(message: string, options: PerdureErrorOptions = {}) {
