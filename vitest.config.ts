@@ -1,11 +1,10 @@
-import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Where the run leaves its machine-readable report; unset means none is written. */
 const reportFile = process.env["PERDURE_TEST_REPORT"];
 
-/** Workspace packages resolve to their TypeScript sources, so that a test never sees a stale build. */
-const conditions = ["@perdure/source", ...defaultServerConditions];
+/** Workspace packages resolve to their TypeScript sources, so that a test never sees a stale build; then Vite's own. */
+const conditions = ["@perdure/source", "module", "node", "development|production"];
 
 export default defineConfig({
   resolve: { conditions },

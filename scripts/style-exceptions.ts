@@ -1,0 +1,12 @@
+/**
+ * The places where a rule of `check-style.ts` does not hold, each with its reason. The list may only shrink: an
+ * exception that is no longer needed is itself a finding.
+ */
+export interface StyleException {
+  readonly rule: string;
+  /** Path from the repository's root; a trailing `/` means everything below. */
+  readonly file: string;
+  readonly reason: string;
+}
+
+export const styleExceptions: readonly StyleException[] = [];

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The parts of a package.json that the checks read. */
+export interface Manifest {
+  readonly name: string;
+  readonly private?: boolean;
+  readonly exports?: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+/** One package of the workspace. */
+export interface WorkspacePackage {
+  /** Path from the repository's root; empty for the root package itself. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** The packages of a repository, the root package first. */
+export function readPackages(root: string): WorkspacePackage[] {
+  const folders = ["", ...["packages", "examples"].flatMap((parent) => children(root, parent)), "bench", "sim"];
+  return folders.flatMap((folder) => {
+    const path = join(root, folder, "package.json");
+    if (!existsSync(path)) return [];
+    return [{ folder, manifest: JSON.parse(readFileSync(path, "utf8")) as Manifest }];
+  });
+}
+
+function children(root: string, parent: string): string[] {
+  if (!existsSync(join(root, parent))) return [];
+  return readdirSync(join(root, parent)).map((name) => `${parent}/${name}`);
+}
+
+/** The source files a package offers to others: the `@perdure/source` targets of its `exports`, from the root. */
+export function entryPoints({ folder, manifest }: WorkspacePackage): string[] {
+  return Object.values(manifest.exports ?? {}).flatMap((target) => {
+    if (typeof target !== "object" || target === null || !("@perdure/source" in target)) return [];
+    const source = target["@perdure/source"];
+    return typeof source === "string" ? [`${folder}/${source.replace(/^\.\//, "")}`] : [];
+  });
+}
+
+/** What a package may load when it is installed by a user. */
+export function runtimeDependencies(manifest: Manifest): Set<string> {
+  const { dependencies, optionalDependencies, peerDependencies } = manifest;
+  return new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }));
+}
+
+/** Everything a manifest names, development included. */
+export function allDependencies(manifest: Manifest): Set<string> {
+  return new Set([...runtimeDependencies(manifest), ...Object.keys(manifest.devDependencies ?? {})]);
+}
