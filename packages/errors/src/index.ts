@@ -46,4 +46,4 @@ export {
   StepNotRegisteredError,
 } from "./step-errors.ts";
 export { InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
-export { StoreError, type StoreFailure, UnknownEventError } from "./world-errors.ts";
+export { InvalidCursorError, StoreError, type StoreFailure, UnknownEventError } from "./world-errors.ts";

@@ -58,3 +58,16 @@ export class UnknownEventError extends PerdureError {
     return codeOf(value) === "UNKNOWN_EVENT";
   }
 }
+
+/** A cursor for a list of runs that no page of this world gave. */
+export class InvalidCursorError extends PerdureError {
+  constructor(cursor: string) {
+    super("INVALID_CURSOR", `${JSON.stringify(cursor.slice(0, 80))} is not a cursor of this list of runs.`, {
+      hint: "Pass the `cursor` of the page before, unchanged, or leave it out to begin at the newest run.",
+    });
+  }
+
+  static override is(value: unknown): value is InvalidCursorError {
+    return codeOf(value) === "INVALID_CURSOR";
+  }
+}

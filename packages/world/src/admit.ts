@@ -1,7 +1,8 @@
 /**
  * The rules of the log as one pure function: may this append be written, and as which events?
  *
- * Every backend, and the simulator, asks `admitCreate` and `admitAppend` and then only writes what comes back. The
+ * Every backend, and the simulator, asks `admitCreate`, `admitDriverAppend` and `admitOutsideAppend`, and then only
+ * writes what comes back. The
  * order of the checks matters: a stale epoch first (it must never be answered with a success), then a re-sent append
  * (it must be answered with the original, even after the run ended), then the end of the run, then the tail, then the
  * rules of each event.
@@ -24,7 +25,7 @@ export const clockBoundMs = 10_000;
 export interface AdmitContext {
   /** The store's clock in milliseconds since the epoch. */
   readonly storeNow: number;
-  /** The run that holds an open hook with this token hash, other than through this append; null: it is free. */
+  /** The run that holds an open hook with this token hash before this append; null: it is free. */
   readonly tokenOwner: (tokenHash: string) => string | null;
 }
 
@@ -109,7 +110,7 @@ export function admitCreate(
   if (refusal !== null) return refused(refusal);
   if (eager === null) return batch.finish(run, null);
   const lastAppend = { n: 1, first: 1, last: batch.fork.tail };
-  return batch.finish({ ...run, owner: eager.worker, lastAppend }, eager.release);
+  return batch.finish({ ...run, owner: eager.worker, wakeAt: null, lastAppend }, eager.release);
 }
 
 function newRun(request: CreateRequest, namespace: string, storeNow: number): RunRecord {
@@ -129,6 +130,7 @@ function newRun(request: CreateRequest, namespace: string, storeNow: number): Ru
     lastAt: 0,
     epoch: eager === null ? 0 : 1,
     owner: null,
+    endedOwner: null,
     lastAppend: null,
     parked: null,
     wakeAt: storeNow,
@@ -147,7 +149,8 @@ class Batch {
   readonly #context: AdmitContext;
   readonly #writer: { readonly epoch: number | null; readonly key: string | null };
   readonly #events: LogEvent[] = [];
-  readonly #ownTokens = new Map<string, string>();
+  /** Who holds a token after the events so far, where they changed it; null: nobody. */
+  readonly #tokens = new Map<string, string | null>();
   #index = 0;
   #earliestNewWait: number | null = null;
 
@@ -206,6 +209,7 @@ class Batch {
         tail: fork.tail,
         lastAt: fork.lastAt,
         owner: released ? null : run.owner,
+        endedOwner: ended && this.#writer.epoch === null ? run.owner : null,
         parked: ended ? null : run.parked,
         wakeAt,
         startedAt: started ? storeNow : run.startedAt,
@@ -230,7 +234,7 @@ class Batch {
     const { storeNow } = this.#context;
     const latest = Math.max(this.fork.lastAt, storeNow + clockBoundMs);
     const earliest = Math.max(this.fork.lastAt, storeNow - clockBoundMs);
-    return at < earliest || at > latest ? { kind: "clock", storeNow } : null;
+    return Number.isSafeInteger(at) && at >= earliest && at <= latest ? null : { kind: "clock", storeNow };
   }
 
   #refuse(event: NewFact | NewDecision, at: number): RefusalReason | null {
@@ -258,16 +262,17 @@ class Batch {
     const fields = this.#fields(decision.at, decision.cause);
     if (decision.type === "hook_created") {
       const { tokenHash } = decision.data;
-      const owner = this.#ownTokens.get(tokenHash) ?? this.#context.tokenOwner(tokenHash);
+      const changed = this.#tokens.get(tokenHash);
+      const owner = changed === undefined ? this.#context.tokenOwner(tokenHash) : changed;
       if (owner !== null) {
         const at = Math.max(this.fork.lastAt, storeNow);
         const conflict = { tokenHash, conflictingRunId: owner };
         return { ...fields, at, type: "hook_conflict", correlationId, data: conflict, payload: null };
       }
-      this.#ownTokens.set(tokenHash, this.#run.runId);
+      this.#tokens.set(tokenHash, this.#run.runId);
     }
     if (decision.type === "wait_created") {
-      const resumeAt = decision.data.resumeAt ?? storeNow + (decision.data.durationMs ?? 0);
+      const resumeAt = decision.data.resumeAt ?? storeNow + Math.ceil(decision.data.durationMs ?? 0);
       this.#earliestNewWait = earlier(this.#earliestNewWait, resumeAt);
       const resolved = { ...decision.data, resumeAt };
       return { ...fields, type: "wait_created", correlationId, data: resolved, payload };
@@ -276,14 +281,14 @@ class Batch {
   }
 
   #write(event: LogEvent): void {
+    if (event.type === "hook_disposed") {
+      const hook = this.fork.entityOf("hook", event.correlationId);
+      if (hook?.state === "open") this.#tokens.set(hook.tokenHash, null);
+    }
     this.fork.apply(event, this.#run.runId);
     this.#events.push(event);
-    this.#index += 1;
-    if (event.type === "hook_disposed") this.#ownTokens.delete(this.#tokenOf(event.correlationId));
-  }
-
-  #tokenOf(correlationId: string | null): string {
-    return this.fork.entityOf("hook", correlationId)?.tokenHash ?? "";
+    // The creation of the run is not part of the request's facts.
+    if (event.type !== "run_created") this.#index += 1;
   }
 }
 

@@ -4,7 +4,7 @@
  * The answer is null (it may), `early` (a wait or a retry is not due), or a sentence that names the rule it breaks.
  */
 import { assertNever } from "@perdure/errors";
-import { type EntityKind, isDecisionType, type NewDecision, type NewFact } from "./events.ts";
+import { type EntityKind, isDecisionType, type NewDecision, type NewFact, type WaitCreatedData } from "./events.ts";
 import { isEnded } from "./run-record.ts";
 import type { RunView, StepView, WaitView } from "./run-view.ts";
 
@@ -51,9 +51,11 @@ function refuseId(event: NewEvent): EventRule | null {
 function refuseCause(view: RunView, event: NewEvent): EventRule | null {
   if (!isDecisionType(event.type)) return null;
   const { cause, at } = event as NewDecision;
-  if (!Number.isSafeInteger(cause) || cause < 1 || cause > view.lastFact)
+  if (!Number.isSafeInteger(cause) || cause < 1 || cause > view.lastFact) {
     return "a decision names the fact that caused it";
-  return at > view.lastAt ? "a decision is not later than the newest fact" : null;
+  }
+  const copied = cause === view.lastFact ? at === view.lastAt : at <= view.lastAt;
+  return copied ? null : "a decision copies the clock of the fact that caused it";
 }
 
 function refuseState(view: RunView, event: NewEvent, context: RuleContext): EventRule | null {
@@ -76,9 +78,11 @@ function refuseState(view: RunView, event: NewEvent, context: RuleContext): Even
     case "wait_completed":
       return refuseWaitEnd(view.entityOf("wait", event.correlationId), context);
     case "hook_received":
+      return hookState(view, event) === "open" ? null : "only an open hook receives payloads";
     case "hook_disposed": {
-      const open = view.entityOf("hook", event.correlationId)?.state === "open";
-      return open ? null : `${event.type} needs an open hook`;
+      // The code that disposes of a hook cannot know yet that the store wrote a conflict in its place (R3).
+      const state = hookState(view, event);
+      return state === "open" || state === "conflict" ? null : "only a hook that was created and not disposed of";
     }
     case "hook_conflict":
       return null;
@@ -86,6 +90,8 @@ function refuseState(view: RunView, event: NewEvent, context: RuleContext): Even
       return assertNever(event, "event type");
   }
 }
+
+const hookState = (view: RunView, event: NewEvent) => view.entityOf("hook", event.correlationId)?.state;
 
 type RunEventType = "run_created" | "run_started" | "run_cancelled" | "run_completed" | "run_failed";
 
@@ -109,10 +115,13 @@ function refuseCreation(view: RunView, event: Creation): EventRule | null {
     return `${event.correlationId} exists already`;
   }
   if (event.type === "step_created" && event.data.dispatch !== "inline") return "no world executes background steps";
-  if (event.type === "wait_created" && event.data.durationMs === null && event.data.resumeAt === null) {
-    return "a wait has a duration or a moment";
-  }
-  return null;
+  return event.type === "wait_created" ? refuseWait(event.data) : null;
+}
+
+function refuseWait({ durationMs, resumeAt }: WaitCreatedData): EventRule | null {
+  if (durationMs === null && resumeAt === null) return "a wait has a duration or a moment";
+  if (durationMs !== null && !(Number.isFinite(durationMs) && durationMs >= 0)) return "a duration is 0 ms or more";
+  return resumeAt === null || Number.isFinite(resumeAt) ? null : "a moment is a number of milliseconds";
 }
 
 type StepFact = Extract<

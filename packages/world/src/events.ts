@@ -81,7 +81,7 @@ export interface StepCreatedData {
   readonly attempt: 1;
 }
 
-/** A durable sleep: a duration, or a moment; the store fills in `resumeAt` for a duration. */
+/** A durable sleep: a duration of 0 or more, or a moment; the store fills in `resumeAt` for a duration, rounded up. */
 export interface WaitCreatedData {
   readonly ordinal: number;
   readonly durationMs: number | null;
@@ -151,7 +151,10 @@ interface LogEventOf<T extends EventType> {
   readonly at: number;
   /** Store clock at commit, in milliseconds since the epoch; for people, never for decisions. */
   readonly committedAt: number;
-  /** Position of the last fact that was delivered before this decision was made; null for facts. */
+  /**
+   * Position of the last fact that was delivered before this decision was made; null for facts, except for
+   * `hook_conflict`, which keeps the cause of the decision in whose place it stands.
+   */
   readonly cause: number | null;
   /** Epoch of the driver that wrote it; null when an outside writer did. */
   readonly epoch: number | null;

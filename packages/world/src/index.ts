@@ -19,7 +19,22 @@ export type {
   RefusalReason,
   Refused,
 } from "./append.ts";
-export { expiriesMax, isClaimable, type OwnerState, type Takeover, takeOver } from "./claim-rules.ts";
+export {
+  admitPark,
+  admitRelease,
+  admitUnpark,
+  endedShownMs,
+  expiriesMax,
+  type Heartbeat,
+  isClaimable,
+  isEagerClaimGone,
+  isPolled,
+  type OwnerState,
+  ownerState,
+  type ReleaseVerdict,
+  type Takeover,
+  takeOver,
+} from "./claim-rules.ts";
 export { eventId, isId } from "./event-id.ts";
 export {
   type DecisionType,

@@ -34,16 +34,21 @@ export interface RunRecord {
   readonly rootRunId: string;
   readonly status: RunStatus;
   readonly tail: number;
-  /** `at` of the newest event. */
+  /** `at` of the newest fact. */
   readonly lastAt: number;
   /** Rises by one with each claim; an append that carries an older one is refused. */
   readonly epoch: number;
   /** The worker that holds the claim, or null. */
   readonly owner: string | null;
+  /** The worker whose claim was ended by an outside writer's terminal event, so that its poll can tell it; else null. */
+  readonly endedOwner: string | null;
   /** The driver's last append within the current epoch; answers a re-sent one. */
   readonly lastAppend: AppendMark | null;
   readonly parked: Parked | null;
-  /** Store clock at which a worker should look at the run; null: only an outside event wakes it. */
+  /**
+   * Store clock at which a worker should look at the run; null: only an outside event wakes it. Of no meaning while the
+   * run is claimed: a lost claim is due at once.
+   */
   readonly wakeAt: number | null;
   /** Claims in a row that ended by expiry with the tail where they found it. */
   readonly expiries: number;

@@ -4,8 +4,8 @@ import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
 
 /**
  * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
- * call may have been applied. A backend holds no rules of its own: it reads, asks `admitCreate` / `admitAppend`,
- * writes atomically, and notifies. An instance is bound to one namespace.
+ * call may have been applied. A backend holds no rules of its own: it reads, asks the rules (`admitCreate`,
+ * `admitDriverAppend`, `admitOutsideAppend`, `takeOver`, `admitRelease`, …), writes atomically, and notifies. An instance is bound to one namespace.
  */
 export interface World {
   readonly capabilities: WorldCapabilities;
@@ -16,7 +16,10 @@ export interface World {
   readonly claims: WorldClaims;
   readonly hooks: WorldHooks;
   readonly bundles: WorldBundles;
-  /** Take a live run out of the driver's hands until somebody mends it. False: the epoch is stale or the run ended. */
+  /**
+   * Take a live run out of the driver's hands until somebody mends it. False: the epoch is stale or the run ended. A run
+   * that is parked already stays parked as it is.
+   */
   park(runId: string, epoch: number, parked: NewParked): Promise<boolean>;
   /** Put a parked run back, to be woken at once. False: it was not parked. */
   unpark(runId: string): Promise<boolean>;
@@ -49,16 +52,22 @@ export interface NewParked {
 }
 
 export interface WorldRuns {
-  /** Create a run with its first events, and claim it for a worker, in one call. The run id makes a re-sent call safe. */
+  /**
+   * Create a run with its first events, and claim it for a worker, in one call. Sending the same run id again answers
+   * `created` with the log as it is by then; `released` then also says whether that first claim is gone.
+   */
   create(request: CreateRequest): Promise<CreateResult>;
   get(runId: string): Promise<RunRecord | null>;
-  /** Newest first. */
+  /** Newest first, and stable: runs that are created later never move a page. A cursor that no page gave: `InvalidCursorError`. */
   list(filter: RunFilter): Promise<Page<RunRecord>>;
   /** Resolves when the run has ended or is parked, at the latest after `timeoutMs`; null when there is no such run. */
   waitForEnd(runId: string, timeoutMs: number): Promise<RunRecord | null>;
 }
 
-/** The events after `run_created`, when the starter is itself a worker and has run the first turn before writing. */
+/**
+ * The events after `run_created`, when the starter is itself a worker and has run the first turn before writing. It
+ * claims the run under epoch 1 and counts as the claim's append with n = 1; the driver's next one has n = 2.
+ */
 export interface EagerStart {
   readonly worker: string;
   readonly facts: readonly NewFact[];
@@ -103,19 +112,32 @@ export interface Page<T> {
 }
 
 export interface WorldLog {
-  /** Events after a position, in order: always a prefix of what will ever be there. */
+  /** Events after a position, in order: always a prefix of what will ever be there. Of an unknown run: none. */
   read(runId: string, range: { readonly after: number; readonly limit: number }): Promise<readonly LogEvent[]>;
+  /** Writes all of the request or nothing. Rejects with `WorkflowRunNotFoundError` when there is no such run. */
   append(runId: string, request: AppendRequest): Promise<AppendResult>;
 }
 
 export interface WorldClaims {
-  /** Announce a worker, and prove that it lives; a claim is valid while its worker's last beat is younger than its lease. */
+  /**
+   * Announce a worker, and prove that it lives; a claim is valid while its worker's last beat is younger than its lease.
+   * A worker beats before it claims or creates eagerly: one that never beat counts as lost.
+   */
   heartbeat(worker: WorkerInfo): Promise<void>;
-  /** Take due runs that nobody drives: unclaimed, or claimed by a worker that is no longer alive. */
+  /**
+   * Take due runs that nobody drives: those of workers that are no longer alive first, then unclaimed ones, the longest
+   * due first.
+   */
   claim(request: ClaimRequest): Promise<ClaimResult>;
-  /** The worker's claimed runs to which somebody else has written since the driver's last append, and the ended ones. */
+  /**
+   * The worker's claimed runs to which somebody else has written since the driver's last append, and those that somebody
+   * else ended while it held them: see `isPolled`.
+   */
   poll(workerId: string): Promise<readonly PolledRun[]>;
-  /** Give a claim back. `moved`: the tail is not `ifTail`, keep driving. `fenced`: it was no longer yours. */
+  /**
+   * Give a claim back. `moved`: the tail is not `ifTail`, keep driving. `fenced`: it was no longer yours. Sending it again
+   * is safe: see `admitRelease`.
+   */
   release(runId: string, release: ReleaseRequest): Promise<"released" | "moved" | "fenced">;
   /** The worker is gone for good; whatever it still held may be claimed at once. */
   retire(workerId: string): Promise<void>;
@@ -142,7 +164,10 @@ export interface ClaimRequest {
 export interface ClaimResult {
   readonly runs: readonly ClaimedRun[];
   readonly storeNow: number;
-  /** When the next run that this worker could take is due; null: nothing is scheduled. May be in the past: more are due. */
+  /**
+   * When the next run that this worker could take is due; null: nothing is scheduled. May be in the past: more are due.
+   * The loss of another worker is not foreseen here: ask at least as often as takeover is to be quick.
+   */
   readonly nextWakeAt: number | null;
 }
 
