@@ -141,7 +141,8 @@ export const isKnownEventType = (type: string): type is EventType => facts.has(t
 /** One event as it stands in a run's log. Immutable. */
 export type LogEvent<T extends EventType = EventType> = { [K in T]: LogEventOf<K> }[T];
 
-interface LogEventOf<T extends EventType> {
+/** The shape of a log event of one type. */
+export interface LogEventOf<T extends EventType> {
   readonly type: T;
   /** 1-based, dense. The event id is derived from it: see `eventId`. */
   readonly position: number;
@@ -167,7 +168,8 @@ interface LogEventOf<T extends EventType> {
 /** A fact on its way into the log. `at` is chosen by the driver when it appends speculatively, else by the store. */
 export type NewFact<T extends FactType = FactType> = { [K in T]: NewFactOf<K> }[T];
 
-interface NewFactOf<T extends FactType> {
+/** The shape of a new fact of one type. */
+export interface NewFactOf<T extends FactType> {
   readonly type: T;
   readonly correlationId: string | null;
   readonly at: number | null;
@@ -178,7 +180,8 @@ interface NewFactOf<T extends FactType> {
 /** A decision on its way into the log, with the position and the log clock of the fact that caused it. */
 export type NewDecision<T extends DecisionType = DecisionType> = { [K in T]: NewDecisionOf<K> }[T];
 
-interface NewDecisionOf<T extends DecisionType> {
+/** The shape of a new decision of one type. */
+export interface NewDecisionOf<T extends DecisionType> {
   readonly type: T;
   readonly correlationId: string | null;
   readonly at: number;

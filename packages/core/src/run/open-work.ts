@@ -1,0 +1,43 @@
+/**
+ * What a run still waits for, kept up to date event by event, so that a turn costs the open work and not the whole
+ * log. Owns no decision: it only remembers. Hooks are not here, for nothing has to be done while one is open.
+ */
+import type { LogEvent, RunView, StepView } from "@perdure/world";
+
+export class OpenWork {
+  /** The calls of the steps that have no result yet, with their recorded arguments. */
+  readonly steps = new Map<string, LogEvent<"step_created">>();
+  /** `resumeAt` of the open waits. */
+  readonly waits = new Map<string, number>();
+  /** `retryAt` of the steps whose next attempt has not started. */
+  readonly retries = new Map<string, number>();
+
+  apply(event: LogEvent): void {
+    const id = event.correlationId;
+    if (id === null) return;
+    if (event.type === "step_created") this.steps.set(id, event);
+    else if (event.type === "step_started") this.retries.delete(id);
+    else if (event.type === "step_retrying") this.retries.set(id, event.data.retryAt);
+    else if (event.type === "step_completed" || event.type === "step_failed") {
+      this.steps.delete(id);
+      this.retries.delete(id);
+    } else if (event.type === "wait_created" && event.data.resumeAt !== null) this.waits.set(id, event.data.resumeAt);
+    else if (event.type === "wait_completed") this.waits.delete(id);
+  }
+
+  /** The steps whose current attempt belongs to an earlier claim, with what is known of them. */
+  *orphans(view: RunView, epoch: number): Generator<readonly [string, StepView]> {
+    for (const id of this.steps.keys()) {
+      const step = view.entityOf("step", id);
+      if (step !== undefined && step.epoch !== epoch) yield [id, step];
+    }
+  }
+
+  /** The earliest wait or retry; null when there is none. */
+  nextDue(): number | null {
+    let earliest: number | null = null;
+    for (const due of this.waits.values()) if (earliest === null || due < earliest) earliest = due;
+    for (const due of this.retries.values()) if (earliest === null || due < earliest) earliest = due;
+    return earliest;
+  }
+}

@@ -1,0 +1,13 @@
+/** What running a step body came to. Payloads are recorded bytes. */
+export type StepOutcome =
+  | { readonly kind: "completed"; readonly payload: Uint8Array }
+  /** Final: the workflow gets the error. `code` says what kind of failure it was, for people and filters. */
+  | { readonly kind: "failed"; readonly payload: Uint8Array; readonly code: StepFailureCode }
+  /** To be tried again `delayMs` from now, as the next attempt. */
+  | { readonly kind: "retrying"; readonly payload: Uint8Array; readonly delayMs: number }
+  /** The step is not registered in this process. */
+  | { readonly kind: "unregistered"; readonly detail: string }
+  /** The recorded arguments cannot be read. */
+  | { readonly kind: "undecodable"; readonly detail: string };
+
+export type StepFailureCode = "FATAL" | "RETRIES_EXHAUSTED" | "SERIALIZATION_FAILED" | "STEP_LOST";
