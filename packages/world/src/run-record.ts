@@ -15,7 +15,8 @@ export type ParkReason =
   | "undecodable"
   | "key_missing"
   | "unknown_event"
-  | "limit";
+  | "limit"
+  | "defect";
 
 /** A parked run's state, outside of the log. `reason` is a {@link ParkReason}, or one that a newer version wrote. */
 export type Parked = ParkedInfo;

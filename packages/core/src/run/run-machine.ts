@@ -15,7 +15,7 @@
  */
 import { assertNever, InvariantError, invariant } from "@perdure/errors";
 import type { AppendResult, CreateResult, DriverAppend, LogEvent, NewDecision, NewFact } from "@perdure/world";
-import { earlier, isEnded, isReadableSpec, specVersion } from "@perdure/world";
+import { isEnded, isReadableSpec, specVersion } from "@perdure/world";
 import { type EagerRequest, eagerCreateRequest, provisionalCreation } from "./eager-start.ts";
 import type {
   DriveEnd,
@@ -28,6 +28,7 @@ import type {
   StepFinished,
 } from "./machine-io.ts";
 import { OpenWork } from "./open-work.ts";
+import { planRelease } from "./release-plan.ts";
 import type { StoreClock } from "./store-clock.ts";
 import { factsAtHand, resultFact } from "./turn-facts.ts";
 
@@ -309,7 +310,8 @@ export class RunMachine {
   }
 
   #feed(events: readonly LogEvent[]): Fault | null {
-    if (this.#execution !== null) return this.#execution.consume(events);
+    const execution = this.#execution;
+    if (execution !== null) return execution.consume(events.filter((event) => event.position > execution.consumed));
     const [created, ...rest] = events;
     if (created === undefined) return null;
     invariant(created.type === "run_created", `the log of ${this.#setup.runId} starts with ${created.type}`);
@@ -321,22 +323,17 @@ export class RunMachine {
     return this.#execution.consume(rest);
   }
 
-  /** Throw the execution and its speculation away, and read the log again from the start (M4). */
-  #rebuild(): readonly Effect[] {
+  /** Throw the execution and its speculation away, and take the log up again from its start (M4). */
+  #rebuild({ keepLog } = { keepLog: true }): readonly Effect[] {
     this.#dropExecution();
     this.#work = new OpenWork();
     this.#undispatched = [];
-    if (this.#setup.mode === "replay") {
-      const known = this.#log.splice(0);
-      this.#tail = 0;
-      this.#state = { kind: "loading" };
-      const fault = this.#consume(known);
-      invariant(fault === null, `a log that was replayed before does not replay: ${fault?.detail}`);
-      return [{ kind: "read", after: this.#tail }];
-    }
     this.#tail = 0;
     this.#state = { kind: "loading" };
-    return [{ kind: "read", after: 0 }];
+    const known = this.#log.splice(0);
+    const fault = keepLog ? this.#consume(known) : null;
+    invariant(fault === null, `a log that was replayed before does not replay: ${fault?.detail}`);
+    return [{ kind: "read", after: this.#tail }];
   }
 
   /** The classic loop: every turn starts from a fresh replay of the whole log. */
@@ -418,29 +415,9 @@ export class RunMachine {
     return { kind: "append", request, resend: false };
   }
 
-  /** Whether an append can end the claim as well, because nothing of it will have to be done in this process soon. */
-  #releaseWith(
-    decisions: readonly NewDecision[],
-    facts: readonly NewFact[],
-    storeNow: number,
-  ): { readonly wakeAt: number | null } | null {
+  #releaseWith(decisions: readonly NewDecision[], facts: readonly NewFact[], storeNow: number) {
     if (this.#closing !== null || this.#running.size > 0 || this.#undispatched.length > 0) return null;
-    let wakeAt: number | null = null;
-    const done = new Set<string>();
-    for (const fact of facts) {
-      if (fact.type === "step_started" || fact.type === "step_retrying") return null;
-      if (fact.correlationId !== null) done.add(fact.correlationId);
-    }
-    for (const [id, due] of this.#work.waits) if (!done.has(id)) wakeAt = earlier(wakeAt, due);
-    for (const [id, due] of this.#work.retries) if (!done.has(id)) wakeAt = earlier(wakeAt, due);
-    let soonest = wakeAt;
-    for (const decision of decisions) {
-      if (decision.type === "step_created") return null;
-      if (decision.type === "wait_created") {
-        soonest = earlier(soonest, decision.data.resumeAt ?? storeNow + (decision.data.durationMs ?? 0));
-      }
-    }
-    return soonest !== null && soonest - storeNow <= this.#setup.holdMs ? null : { wakeAt };
+    return planRelease({ work: this.#work, facts, decisions, storeNow, holdMs: this.#setup.holdMs });
   }
 
   /** Start the bodies that acknowledged events allow, and the retries of this claim that are due (M2). */
@@ -532,24 +509,17 @@ export class RunMachine {
   #fault(fault: Fault, now: number): readonly Effect[] {
     if (fault.reason === "runaway" && !this.#alone) {
       this.#alone = true;
-      return this.#rebuildAlone();
+      return this.#rebuild({ keepLog: false });
     }
+    this.#state = { kind: "ready" };
     return this.#close({ kind: "park", fault }, now);
-  }
-
-  #rebuildAlone(): readonly Effect[] {
-    this.#log.length = 0;
-    return this.#rebuild();
   }
 
   #close(closing: Closing, now: number): readonly Effect[] {
     this.#closing ??= closing;
     this.#dropExecution();
     this.#undispatched = [];
-    const { kind } = this.#state;
-    if (kind === "appending" || kind === "creating" || kind === "releasing" || kind === "parking") return [];
-    this.#state = { kind: "ready" };
-    return this.#settleClosing(this.#closing, now);
+    return this.#state.kind === "ready" ? this.#settleClosing(this.#closing, now) : [];
   }
 
   /** M5: record what finished, wait for what runs, then park or give the run back. */
