@@ -88,15 +88,18 @@ export function admitOutsideAppend(
   return batch.finish({ ...run, wakeAt }, null);
 }
 
-/** Judges the creation of a run that does not exist yet and whose key is free. */
+/**
+ * Judges the creation of a run that does not exist yet and whose key is free. Give the empty `view` that is to become the
+ * run's own, if it is to absorb the fork.
+ */
 export function admitCreate(
   request: CreateRequest,
   namespace: string,
   context: AdmitContext,
+  view: RunView = RunView.empty(),
 ): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
   const { created, eager } = request;
   const run = newRun(request, namespace, context.storeNow);
-  const view = RunView.empty();
   const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null });
   const creation: NewFact<"run_created"> = {
     type: "run_created",

@@ -1,0 +1,172 @@
+/**
+ * What a memory store holds for one namespace, and the one way to change it.
+ *
+ * Owns: rows, logs, the uniqueness of keys and tokens, the indexes behind claims and lists, who waits for what. A change
+ * is one synchronous call, so it is atomic. Does not own: the rules (`admit`, `claim-rules`) and the clock.
+ */
+import { invariant } from "@perdure/errors";
+import type { Admitted } from "../admit.ts";
+import type { Heartbeat } from "../claim-rules.ts";
+import type { LogEvent } from "../events.ts";
+import { isEnded, type RunRecord } from "../run-record.ts";
+import type { RunView } from "../run-view.ts";
+import type { OpenHook } from "../world.ts";
+import { DueQueue } from "./due-queue.ts";
+import { RunOrder } from "./run-order.ts";
+
+/** One run: its row, its log, and the fold of it. */
+export interface StoredRun {
+  run: RunRecord;
+  readonly view: RunView;
+  readonly events: LogEvent[];
+  /** Positions of outside events by the sender's idempotency key. */
+  readonly outside: Map<string, number>;
+  /** Who waits for the run to end or to be parked. */
+  readonly waiters: Set<() => void>;
+}
+
+export class MemorySpace {
+  readonly namespace: string;
+  readonly runs = new Map<string, StoredRun>();
+  readonly order = new RunOrder();
+  readonly keys = new Map<string, StoredRun>();
+  readonly tokens = new Map<string, OpenHook>();
+  readonly beats = new Map<string, Heartbeat>();
+  readonly bundles = new Map<string, Uint8Array>();
+  /** Told of every run that may have become due, or moved under its driver. */
+  readonly listeners = new Set<(runId: string) => void>();
+  readonly #held = new Map<string, Set<StoredRun>>();
+  readonly #ended = new Map<string, Set<StoredRun>>();
+  readonly #due = new Map<string, DueQueue>();
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+  }
+
+  /** Add a run whose creation was admitted. */
+  add(admitted: Admitted, view: RunView): StoredRun {
+    const stored: StoredRun = { run: admitted.run, view, events: [], outside: new Map(), waiters: new Set() };
+    const { runId, key } = admitted.run;
+    this.runs.set(runId, stored);
+    this.order.add(admitted.run);
+    if (key !== null) this.keys.set(key, stored);
+    this.write(stored, admitted);
+    return stored;
+  }
+
+  /** Write the events and the row of an append that was admitted. */
+  write(stored: StoredRun, admitted: Admitted): void {
+    for (const event of admitted.events) {
+      stored.events.push(sealed(event));
+      if (event.key !== null) stored.outside.set(event.key, event.position);
+      this.#writeToken(stored.run.runId, event, admitted.fork);
+    }
+    stored.view.absorb(admitted.fork);
+    this.setRun(stored, admitted.run);
+    if (isEnded(admitted.run.status)) this.#freeTokens(stored);
+  }
+
+  /** Replace a run's row and bring the indexes in line with it. */
+  setRun(stored: StoredRun, run: RunRecord): void {
+    move(this.#held, stored, stored.run.owner, run.owner);
+    move(this.#ended, stored, stored.run.endedOwner, run.endedOwner);
+    stored.run = Object.freeze(run);
+    const idle = !isEnded(run.status) && run.parked === null && run.owner === null;
+    if (idle && run.wakeAt !== null) this.#queue(run.workflowId).set(run.runId, run.wakeAt);
+    else this.#due.get(run.workflowId)?.delete(run.runId);
+    if (isEnded(run.status) || run.parked !== null) for (const wake of [...stored.waiters]) wake();
+  }
+
+  /** The runs that a worker has claimed. */
+  heldBy(workerId: string): ReadonlySet<StoredRun> {
+    return this.#held.get(workerId) ?? nothing;
+  }
+
+  /** The runs that ended by another's hand while this worker had claimed them. */
+  endedUnder(workerId: string): ReadonlySet<StoredRun> {
+    return this.#ended.get(workerId) ?? nothing;
+  }
+
+  /** Drop a run from {@link endedUnder}: its worker has been told for long enough. */
+  forgetEnded(workerId: string, stored: StoredRun): void {
+    move(this.#ended, stored, workerId, null);
+  }
+
+  /** The workers that hold a claim, alive or not. */
+  owners(): Iterable<string> {
+    return this.#held.keys();
+  }
+
+  /** The idle run of these workflows that is due first. */
+  nextDue(workflows: readonly string[]): { readonly stored: StoredRun; readonly dueAt: number } | null {
+    let next: { readonly runId: string; readonly dueAt: number } | undefined;
+    for (const workflowId of workflows) {
+      const first = this.#due.get(workflowId)?.first();
+      if (first !== undefined && (next === undefined || first.dueAt < next.dueAt)) next = first;
+    }
+    if (next === undefined) return null;
+    const stored = this.runs.get(next.runId);
+    invariant(stored !== undefined, `a run that is due exists: ${next.runId}`);
+    return { stored, dueAt: next.dueAt };
+  }
+
+  notify(runId: string): void {
+    for (const listener of this.listeners) listener(runId);
+  }
+
+  #queue(workflowId: string): DueQueue {
+    const known = this.#due.get(workflowId);
+    if (known !== undefined) return known;
+    const queue = new DueQueue();
+    this.#due.set(workflowId, queue);
+    return queue;
+  }
+
+  #writeToken(runId: string, event: LogEvent, view: RunView): void {
+    if (event.correlationId === null) return;
+    if (event.type === "hook_created") {
+      this.tokens.set(event.data.tokenHash, { runId, correlationId: event.correlationId });
+    }
+    if (event.type === "hook_disposed") {
+      this.#freeToken(runId, event.correlationId, view.entityOf("hook", event.correlationId)?.tokenHash);
+    }
+  }
+
+  #freeTokens(stored: StoredRun): void {
+    for (const [id, entity] of stored.view.entities()) {
+      if (entity.kind === "hook") this.#freeToken(stored.run.runId, id, entity.tokenHash);
+    }
+  }
+
+  /** Frees a token if this very hook holds it: a hook in conflict names one that another run holds. */
+  #freeToken(runId: string, correlationId: string, tokenHash: string | undefined): void {
+    if (tokenHash === undefined) return;
+    const holder = this.tokens.get(tokenHash);
+    if (holder?.runId === runId && holder.correlationId === correlationId) this.tokens.delete(tokenHash);
+  }
+}
+
+const nothing: ReadonlySet<StoredRun> = new Set();
+
+function move(index: Map<string, Set<StoredRun>>, stored: StoredRun, from: string | null, to: string | null): void {
+  if (from !== null && from !== to) {
+    const left = index.get(from);
+    left?.delete(stored);
+    if (left?.size === 0) index.delete(from);
+  }
+  if (to === null) return;
+  const joined = index.get(to);
+  if (joined === undefined) index.set(to, new Set([stored]));
+  else joined.add(stored);
+}
+
+/** The store's own copy of an event: nothing that the caller does to its objects later is seen. */
+function sealed(event: LogEvent): LogEvent {
+  const payload = event.payload === null ? null : new Uint8Array(event.payload);
+  return Object.freeze({ ...event, data: Object.freeze({ ...event.data }), payload } as LogEvent);
+}
+
+/** The reader's own copy of events: only payloads can be changed, so only they are copied. */
+export function copied(events: readonly LogEvent[]): LogEvent[] {
+  return events.map((event) => (event.payload === null ? event : { ...event, payload: new Uint8Array(event.payload) }));
+}
