@@ -1,1 +1,1 @@
-export {};
+export { type CliEnvironment, main, type OutputStream } from "./main.ts";

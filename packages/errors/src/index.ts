@@ -6,6 +6,7 @@ export {
   UnavailableInWorkflowContextError,
 } from "./context-errors.ts";
 export { HookConflictError, HookNotFoundError } from "./hook-errors.ts";
+export { nearestName } from "./nearest-name.ts";
 export {
   brand,
   type CodedError,
@@ -19,6 +20,7 @@ export {
   InvalidWorkflowFunctionError,
   type ParkedInfo,
   type RunFailureCode,
+  RunNotParkedError,
   RunParkedError,
   WorkflowCalledDirectlyError,
   WorkflowNotRegisteredError,
@@ -36,6 +38,7 @@ export {
   formatDiagnostic,
   InvariantError,
   invariant,
+  UsageError,
   WorkerSetupError,
 } from "./setup-errors.ts";
 export {

@@ -104,6 +104,22 @@ export class RunParkedError extends PerdureError {
   }
 }
 
+/** The run was to be unparked, and is not parked. */
+export class RunNotParkedError extends PerdureError {
+  readonly runId: string;
+  readonly status: string;
+
+  constructor(runId: string, status: string) {
+    super("RUN_NOT_PARKED", `The run is not parked: it is ${status}.`, { where: { runId } });
+    this.runId = runId;
+    this.status = status;
+  }
+
+  static override is(value: unknown): value is RunNotParkedError {
+    return codeOf(value) === "RUN_NOT_PARKED";
+  }
+}
+
 /** The workflow waits for something that nothing will ever bring: no step, sleep or hook is pending. */
 export class WorkflowStuckError extends PerdureError {
   constructor(options: PerdureErrorOptions = {}) {

@@ -61,6 +61,17 @@ export class WorkerSetupError extends PerdureError {
   }
 }
 
+/** The command line does not say what to do: an unknown command or option, a missing or malformed argument. */
+export class UsageError extends PerdureError {
+  constructor(message: string, options: PerdureErrorOptions = {}) {
+    super("USAGE", message, options);
+  }
+
+  static override is(value: unknown): value is UsageError {
+    return codeOf(value) === "USAGE";
+  }
+}
+
 /** Something that cannot be, was: a defect in Perdure, not in the program that uses it. */
 export class InvariantError extends PerdureError {
   constructor(message: string, options: PerdureErrorOptions = {}) {

@@ -1,0 +1,83 @@
+/** The help of each command, as plain text. */
+import type { HelpTopic } from "./command-line.ts";
+
+/** The text that `--help` prints. */
+export const helpText = (topic: HelpTopic): string => `${texts[topic].trim()}\n`;
+
+const exitCodes = `
+Exit code: 0 done, 1 failed, 2 the command line makes no sense.`;
+
+const shared = `
+  --verbose          print errors with their stacks
+  -h, --help         print this text`;
+
+const texts: Readonly<Record<HelpTopic, string>> = {
+  perdure: `
+perdure <command>
+
+Commands:
+  runs list          list runs, newest first
+  runs show <id>     show one run with its events
+  runs cancel <id>   cancel a run
+  runs unpark <id>   let a parked run go on
+
+The world is the one of perdure.config.{ts,mts,js,mjs,json}, else .perdure/perdure.db beside the nearest package.json.
+The command is a client only: it never executes a run.
+${exitCodes}
+Colours: off when the output is not a terminal or NO_COLOR is set.
+`,
+  runs: `
+perdure runs <list|show|cancel|unpark>
+
+See \`perdure runs list --help\` and so on.
+`,
+  "runs list": `
+perdure runs list [options]
+
+Lists runs, newest first.
+
+Options:
+  --status <status>  pending, running, completed, failed or cancelled
+  --workflow <name>  name of a workflow function, or a workflow id
+  --parked           parked runs only: alive, and waiting for a person
+  --limit <n>        at most n runs (1 to 10000; default 50)
+  --json             one JSON object per line${shared}
+
+JSON: { runId, key, workflow, workflowId, status, parked, events, createdAt, startedAt, endedAt }
+  parked is null or { reason, detail, position, since, hint }; times are ISO 8601 in UTC, or null;
+  events is the number of events in the run's log.
+${exitCodes}
+`,
+  "runs show": `
+perdure runs show <id> [options]
+
+Shows a run: its record, why it is parked, and its events.
+
+Options:
+  --data             decode and print arguments, results and errors (they may hold secrets)
+  --json             one JSON document${shared}
+
+JSON: { run, events }
+  run is as in \`runs list --json\`, with namespace, bundleId, isolation, parentRunId, rootRunId and wakeAt beside it;
+  events are { position, id, type, correlationId, what, at, committedAt, data, value }, where value is absent
+  without --data and otherwise the payload as text, null when the event has none.
+${exitCodes}
+`,
+  "runs cancel": `
+perdure runs cancel <id> [options]
+
+Cancels a run. It ends at once; steps that are running are aborted, and their results are refused.
+
+Options:
+  --reason <text>    why, for the record (at most 512 characters)${shared}
+${exitCodes}
+`,
+  "runs unpark": `
+perdure runs unpark <id> [options]
+
+Lets a parked run go on, once the cause is mended. It is woken at once.
+
+Options:${shared}
+${exitCodes}
+`,
+};

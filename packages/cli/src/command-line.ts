@@ -1,0 +1,206 @@
+/** From the words of a command line to a command, or a `UsageError` that says what is wrong with them. Pure. */
+import { parseArgs } from "node:util";
+import { nearestName, UsageError } from "@perdure/errors";
+import { isId, type RunStatus } from "@perdure/world";
+
+/** What the user asked for. */
+export type Command =
+  | { readonly name: "help"; readonly topic: HelpTopic }
+  | ListCommand
+  | ShowCommand
+  | CancelCommand
+  | UnparkCommand;
+
+export interface ListCommand {
+  readonly name: "runs list";
+  readonly status: RunStatus | null;
+  /** Name or id of a workflow. */
+  readonly workflow: string | null;
+  readonly parkedOnly: boolean;
+  /** How many runs at most. */
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+export interface ShowCommand {
+  readonly name: "runs show";
+  readonly runId: string;
+  readonly json: boolean;
+  /** Whether payloads are decoded and printed. */
+  readonly data: boolean;
+}
+
+export interface CancelCommand {
+  readonly name: "runs cancel";
+  readonly runId: string;
+  readonly reason: string | null;
+}
+
+export interface UnparkCommand {
+  readonly name: "runs unpark";
+  readonly runId: string;
+}
+
+/** What help can be asked for. */
+export type HelpTopic = "perdure" | "runs" | Exclude<Command["name"], "help">;
+
+type OptionTable = Readonly<Record<string, { readonly type: "string" | "boolean"; readonly short?: string }>>;
+
+/** The values of the options that were given. */
+type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Options that every command takes. */
+const sharedOptions: OptionTable = { help: { type: "boolean", short: "h" }, verbose: { type: "boolean" } };
+
+const runsActions: Readonly<Record<string, Exclude<HelpTopic, "perdure" | "runs">>> = {
+  list: "runs list",
+  show: "runs show",
+  cancel: "runs cancel",
+  unpark: "runs unpark",
+};
+
+const actionOptions: Readonly<Record<Exclude<HelpTopic, "perdure" | "runs">, OptionTable>> = {
+  "runs list": {
+    status: { type: "string" },
+    workflow: { type: "string" },
+    parked: { type: "boolean" },
+    limit: { type: "string" },
+    json: { type: "boolean" },
+  },
+  "runs show": { json: { type: "boolean" }, data: { type: "boolean" } },
+  "runs cancel": { reason: { type: "string" } },
+  "runs unpark": {},
+};
+
+const statuses: readonly RunStatus[] = ["pending", "running", "completed", "failed", "cancelled"];
+const defaultLimit = 50;
+const maxLimit = 10_000;
+
+/** The longest cancel reason, in UTF-16 code units. */
+const maxReasonLength = 512;
+
+/** Understands a command line; throws `UsageError` when it makes no sense. */
+export function parseCommandLine(argv: readonly string[]): Command {
+  const [first, second, ...rest] = argv;
+  if (first === undefined || first === "help" || isFlag(first)) return parseBare(argv);
+  if (first !== "runs") {
+    throw new UsageError(`There is no command "${first}".`, { hint: suggestion(first, ["runs", "help"]) });
+  }
+  if (second === undefined || isHelpFlag(second)) return { name: "help", topic: "runs" };
+  const topic = Object.hasOwn(runsActions, second) ? runsActions[second] : undefined;
+  if (topic === undefined) {
+    throw new UsageError(`There is no command "runs ${second}".`, {
+      hint: suggestion(second, Object.keys(runsActions)),
+    });
+  }
+  return parseAction(topic, rest);
+}
+
+function parseBare(argv: readonly string[]): Command {
+  const unknown = argv.find((word) => word !== "help" && !isHelpFlag(word) && word !== "--verbose");
+  if (unknown === undefined) return { name: "help", topic: "perdure" };
+  throw new UsageError(`There is no option or command "${unknown}" here.`, { hint: "See `perdure --help`." });
+}
+
+function parseAction(topic: Exclude<HelpTopic, "perdure" | "runs">, words: readonly string[]): Command {
+  const { values, positionals } = readOptions(topic, words);
+  if (values["help"] === true) return { name: "help", topic };
+  switch (topic) {
+    case "runs list":
+      return listCommand(values, positionals);
+    case "runs show":
+      return {
+        name: topic,
+        runId: runIdOf(topic, positionals),
+        json: values["json"] === true,
+        data: values["data"] === true,
+      };
+    case "runs cancel":
+      return { name: topic, runId: runIdOf(topic, positionals), reason: reasonOf(values["reason"]) };
+    case "runs unpark":
+      return { name: topic, runId: runIdOf(topic, positionals) };
+  }
+}
+
+function listCommand(values: OptionValues, positionals: readonly string[]): ListCommand {
+  if (positionals[0] !== undefined) {
+    throw new UsageError(`"runs list" takes no argument, and got "${positionals[0]}".`, {
+      hint: "See `perdure runs list --help`.",
+    });
+  }
+  return {
+    name: "runs list",
+    status: statusOf(values["status"]),
+    workflow: textOf(values["workflow"]),
+    parkedOnly: values["parked"] === true,
+    limit: limitOf(values["limit"]),
+    json: values["json"] === true,
+  };
+}
+
+/** The library's own reading of the words; its refusals are reworded, so that they name a near option. */
+function readOptions(topic: Exclude<HelpTopic, "perdure" | "runs">, words: readonly string[]) {
+  const options = { ...sharedOptions, ...actionOptions[topic] };
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+    return { values: values as OptionValues, positionals };
+  } catch (cause) {
+    const known = Object.keys(options).map((name) => `--${name}`);
+    const unknown = words.find((word) => isFlag(word) && !isKnownFlag(word, options));
+    if (unknown !== undefined) {
+      const name = unknown.split("=", 1)[0] ?? unknown;
+      throw new UsageError(`"${topic}" has no option ${name}.`, { hint: suggestion(name, known), cause });
+    }
+    const text = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
+    throw new UsageError(text, { hint: `See \`perdure ${topic} --help\`.`, cause });
+  }
+}
+
+function isKnownFlag(word: string, options: OptionTable): boolean {
+  const name = word.replace(/^-+/, "").split("=", 1)[0] ?? "";
+  if (word.startsWith("--")) return Object.hasOwn(options, name);
+  return Object.values(options).some(({ short }) => short === name);
+}
+
+const isFlag = (word: string): boolean => word.startsWith("-") && word !== "-";
+const isHelpFlag = (word: string): boolean => word === "--help" || word === "-h";
+const textOf = (value: string | boolean | undefined): string | null => (typeof value === "string" ? value : null);
+
+function runIdOf(topic: string, positionals: readonly string[]): string {
+  const [runId, extra] = positionals;
+  const hint = `Give one run id: \`perdure ${topic} wrun_…\`; \`perdure runs list\` shows them.`;
+  if (runId === undefined) throw new UsageError(`"${topic}" needs the id of a run.`, { hint });
+  if (extra !== undefined) throw new UsageError(`"${topic}" takes one run id, and also got "${extra}".`, { hint });
+  if (isId("wrun", runId)) return runId;
+  throw new UsageError(`"${runId}" is not a run id: it is wrun_ and 26 characters of 0-9 and A-Z without I, L, O, U.`, {
+    hint,
+  });
+}
+
+function statusOf(value: string | boolean | undefined): RunStatus | null {
+  const text = textOf(value);
+  if (text === null) return null;
+  const status = statuses.find((known) => known === text);
+  if (status !== undefined) return status;
+  throw new UsageError(`There is no status "${text}".`, { hint: suggestion(text, statuses) });
+}
+
+function limitOf(value: string | boolean | undefined): number {
+  const text = textOf(value);
+  if (text === null) return defaultLimit;
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= maxLimit) return limit;
+  throw new UsageError(`--limit needs a whole number from 1 to ${maxLimit}, and got "${text}".`);
+}
+
+function reasonOf(value: string | boolean | undefined): string | null {
+  const text = textOf(value);
+  if (text === null || text.length <= maxReasonLength) return text;
+  throw new UsageError(`--reason may have ${maxReasonLength} characters, and has ${text.length}.`);
+}
+
+function suggestion(found: string, known: readonly string[]): string {
+  const nearest = nearestName(found, known);
+  const all = `Known: ${known.join(", ")}.`;
+  return nearest === null ? all : `Did you mean "${nearest}"? ${all}`;
+}
