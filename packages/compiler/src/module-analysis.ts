@@ -1,0 +1,90 @@
+/** Everything the compiler knows about one module with directives, before it rewrites anything. */
+
+import { CompileError } from "@perdure/errors";
+import type { Node } from "oxc-parser";
+import { diagnose, diagnoseFile } from "./diagnostic.ts";
+import { mayHoldDirective } from "./directive-text.ts";
+import { type DirectiveFunction, findDirectives } from "./directives.ts";
+import { explicitNames } from "./explicit-name.ts";
+import { explicitId, functionId } from "./function-id.ts";
+import { duplicateIds, type ModuleManifest, mergeManifests, type StepEntry, type WorkflowEntry } from "./manifest.ts";
+import { type ModuleLocation, type ParsedModule, parseModule } from "./parse.ts";
+import { shapeOf } from "./shape.ts";
+
+/** A workflow function and its entry in the manifest. */
+export interface WorkflowFunction extends DirectiveFunction {
+  readonly kind: "workflow";
+  readonly entry: WorkflowEntry;
+}
+
+/** A step function and its entry in the manifest. */
+export interface StepFunction extends DirectiveFunction {
+  readonly kind: "step";
+  readonly entry: StepEntry;
+}
+
+export type CompiledFunction = WorkflowFunction | StepFunction;
+
+/** A module whose directives are all legal. */
+export interface ModuleAnalysis extends ParsedModule {
+  readonly functions: readonly CompiledFunction[];
+  readonly directiveStatements: readonly Node[];
+  readonly manifest: ModuleManifest;
+}
+
+/**
+ * Analyses a module; `null` when it has no directive.
+ *
+ * @throws CompileError with every finding when a directive or a name is not legal
+ */
+export function analyseModule(text: string, location: ModuleLocation): ModuleAnalysis | null {
+  if (!mayHoldDirective(text)) return null;
+  const module = parseModule(text, location);
+  const { functions: found, statements, diagnostics } = findDirectives(module);
+  const explicit = explicitNames(module, found);
+  const all = [...diagnostics, ...explicit.diagnostics];
+  if (all.length > 0) throw new CompileError(all);
+  if (found.length === 0 && statements.length === 0) return null;
+  const file = module.source.file;
+  if (/\.c[jt]s$/.test(file)) {
+    throw new CompileError([
+      diagnoseFile(file, "Directives work in ECMAScript modules only.", "Rename the file to .mjs, .mts, .js or .ts."),
+    ]);
+  }
+  const functions = found.map((fn) => compiledFunction(module, fn, explicit.names.get(fn)));
+  const manifest: ModuleManifest = {
+    file,
+    workflows: functions.flatMap((fn) => (fn.kind === "workflow" ? [fn.entry] : [])),
+    steps: functions.flatMap((fn) => (fn.kind === "step" ? [fn.entry] : [])),
+  };
+  assertUniqueIds(module, functions, manifest);
+  return { ...module, functions, directiveStatements: statements, manifest };
+}
+
+function compiledFunction(module: ParsedModule, fn: DirectiveFunction, name: string | undefined): CompiledFunction {
+  const { file } = module.source;
+  const entry = {
+    id: name === undefined ? functionId(fn.kind, file, fn.name) : explicitId(fn.kind, name),
+    name: fn.name,
+    file,
+    line: module.source.position(fn.node.start).line,
+  };
+  return fn.kind === "step"
+    ? { ...fn, kind: "step", entry: { ...entry, shape: shapeOf(fn.node.params) } }
+    : { ...fn, kind: "workflow", entry };
+}
+
+function assertUniqueIds(module: ParsedModule, functions: readonly CompiledFunction[], manifest: ModuleManifest): void {
+  const duplicates = duplicateIds(mergeManifests([manifest]));
+  if (duplicates.length === 0) return;
+  throw new CompileError(
+    duplicates.map(({ id, first, second }) =>
+      diagnose(
+        module.source,
+        functions.find((fn) => fn.entry === second)?.node.start ?? 0,
+        `Two functions have the id ${id}: ${first.name} in line ${first.line} and ${second.name} in line ${second.line}.`,
+        "Give one of them another name.",
+      ),
+    ),
+  );
+}
