@@ -110,7 +110,7 @@ function refuseStatement(
     return { message: `"${verdict.text}" is not a directive.`, hint: `Did you mean ${text}?` };
   }
   const block = parent?.type === "Program" || owner !== undefined ? bodyOf(parent) : [];
-  if (block[0] === statement && "directive" in statement) return undefined;
+  if (block[0] === statement && isPlainString(statement)) return undefined;
   const earlier = block.slice(0, block.indexOf(statement)).map((other) => judgeStatement(other));
   const other = earlier.find((found) => found?.is === "directive");
   if (other !== undefined) {
@@ -133,6 +133,11 @@ function refuseStatement(
         ? `Move it to the top of the ${place}; only comments may stand before it.`
         : "Move it to the top of a function at module level.",
   };
+}
+
+/** A string in parentheses is an expression; the tree has no node for parentheses, the offsets still tell. */
+function isPlainString(statement: Node): boolean {
+  return statement.type === "ExpressionStatement" && statement.expression.start === statement.start;
 }
 
 function bodyOf(node: Node | undefined): readonly Node[] {

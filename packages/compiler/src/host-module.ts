@@ -61,7 +61,8 @@ export function transformHost(text: string, options: TransformHostOptions): Host
     else if (fn.form === "variable") edited.appendLeft(fn.statement.end, `\n${register}`);
     else nameDefaultExpression(edited, fn, register);
   }
-  const header = [hostImport(analysis.functions), ...registrations, ...keptImports(analysis)];
+  keepImports(edited, analysis);
+  const header = [hostImport(analysis.functions), ...registrations];
   edited.appendRight(headerOffset(analysis), `${header.join("\n")}\n`);
   return {
     code: edited.toString(),
@@ -165,20 +166,24 @@ function headerOffset({ program, directiveStatements }: ModuleAnalysis): number 
   return first?.start ?? program.end;
 }
 
-/** The imports that only replaced workflow bodies used as values, repeated without names (H1). */
-function keptImports({ program, functions, isTypeScript, source }: ModuleAnalysis): string[] {
+/**
+ * Repeats the imports that only replaced workflow bodies used as values, without names (H1). Each stands where the
+ * original stands, because the order of the imports is the order of their evaluation.
+ */
+function keepImports(edited: MagicString, { program, functions, isTypeScript, source }: ModuleAnalysis): void {
   const bodies = functions.flatMap((fn) => (fn.kind === "workflow" ? (bodyBlock(fn.node) ?? []) : []));
-  if (!isTypeScript || bodies.length === 0) return [];
+  if (!isTypeScript || bodies.length === 0) return;
   const before = new Set<string>();
   const after = new Set<string>();
   for (const { name, start } of moduleReferences(program)) {
     before.add(name);
     if (!bodies.some((body) => contains(body, start))) after.add(name);
   }
-  return program.body.flatMap((statement) => {
-    if (statement.type !== "ImportDeclaration" || statement.importKind === "type") return [];
+  for (const statement of program.body) {
+    if (statement.type !== "ImportDeclaration" || statement.importKind === "type") continue;
     const names = statement.specifiers.filter((specifier) => !isTypeOnly(specifier)).map(({ local }) => local.name);
     const isLost = names.some((name) => before.has(name)) && !names.some((name) => after.has(name));
-    return isLost ? [`import ${source.text.slice(statement.source.start, statement.end)}`] : [];
-  });
+    if (!isLost) continue;
+    edited.appendLeft(statement.end, `\nimport ${source.text.slice(statement.source.start, statement.end)}`);
+  }
 }

@@ -43,7 +43,7 @@ export function analyseModule(text: string, location: ModuleLocation): ModuleAna
   const { functions: found, statements, diagnostics } = findDirectives(module);
   const explicit = explicitNames(module, found);
   const all = [...diagnostics, ...explicit.diagnostics];
-  if (all.length > 0) throw new CompileError(all);
+  if (all.length > 0) throw new CompileError(all.sort((a, b) => a.line - b.line || a.column - b.column));
   if (found.length === 0 && statements.length === 0) return null;
   const file = module.source.file;
   if (/\.c[jt]s$/.test(file)) {

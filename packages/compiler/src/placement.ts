@@ -13,9 +13,11 @@ export interface Refusal {
 /** The refusal for a directive in a function that is not at module level; `ancestors` end with the function's parent. */
 export function refuseFunction(kind: FunctionKind, node: AnyFunction, ancestors: readonly Node[]): Refusal {
   const parent = ancestors.at(-1);
+  const isNested = ancestors.some((ancestor) => isFunction(ancestor));
+  const advice = isNested ? ", and pass what it uses as arguments" : "";
   return {
     message: `${describePlace(node, parent, ancestors)} cannot be a ${kind} yet.`,
-    hint: `Write it as a function at the top level of the module: ${example(kind)}`,
+    hint: `Write it as a function at the top level of the module${advice}: ${example(kind)}`,
   };
 }
 
@@ -46,7 +48,7 @@ function describePlace(node: AnyFunction, parent: Node | undefined, ancestors: r
   const member = parent === undefined ? undefined : describeMember(node, parent);
   if (member !== undefined) return member;
   const outer = ancestors.findLast((ancestor) => isFunction(ancestor));
-  if (parent?.type === "AssignmentPattern") return "A function that is a default parameter value";
+  if (parent?.type === "AssignmentPattern") return "A function that is a default value";
   if (outer !== undefined) return `A function nested in ${describeFunction(outer)}`;
   switch (parent?.type) {
     case "CallExpression":
