@@ -116,9 +116,10 @@ function importFindings(graph: BundleGraph, { imports, modules }: Survivors): Co
   return graph.imports.flatMap((found) => {
     if (found.isRequire) return requireFinding(graph, found) ?? [];
     const isRendered = (modules[found.importer]?.renderedLength ?? 0) > 0;
-    // The user's own unresolved imports are errors even when nothing of them is used, as they are everywhere else.
     const survives = surviving.has(found.specifier) && isRendered;
-    if (!survives && !(found.leftOut === "unresolved" && isUserFile(found.importer))) return [];
+    // The user's own imports of what is not there are errors even when nothing of them is used, as everywhere else.
+    const isUsersMistake = isUserFile(found.importer) && found.leftOut !== "builtin";
+    if (!survives && !isUsersMistake) return [];
     return leftOutFinding(graph, found) ?? [];
   });
 }

@@ -113,7 +113,8 @@ async function build(
     const { output } = await bundler.generate(outputOptions);
     return { chunk: output[0], logs };
   } catch (error) {
-    throwFindings(graph.diagnostics);
+    // Our own findings come first: a mistake that we explain often makes the bundler stumble over its consequence.
+    throwFindings(bundleErrors(graph, { imports: [], modules: {} }, []));
     throwFindings(bundlerErrors(graph.root, error, guestMaps));
     throw error;
   } finally {

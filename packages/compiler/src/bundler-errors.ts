@@ -50,5 +50,10 @@ function wording(log: RolldownLog): { message: string; hint: string } {
   }
   // The bundler's texts carry a code in brackets and a drawing of the place, which our own frame replaces.
   const [first = ""] = log.message.split("\n");
-  return { message: first.replace(/^\[\w+\]\s*/, ""), hint: "" };
+  return { message: first.replace(/^\[\w+\]\s*/, ""), hint: hints.get(log.code ?? "") ?? "" };
 }
+
+const hints: ReadonlyMap<string, string> = new Map([
+  ["MISSING_EXPORT", "Correct the name, or export it from that module."],
+  ["PARSE_ERROR", "Correct the syntax."],
+]);

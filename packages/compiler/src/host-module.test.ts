@@ -51,7 +51,13 @@ describe("host modules, evaluated", () => {
       ["step//./steps//default", 8, "()"],
     ]);
     const functions = registrations.map(({ fn }) => fn);
-    expect(functions).toEqual([module["declared"], module["arrow"], module["renamed"], module["typed"], module["default"]]);
+    expect(functions).toEqual([
+      module["declared"],
+      module["arrow"],
+      module["renamed"],
+      module["typed"],
+      module["default"],
+    ]);
     expect(registrations[0]?.fn).toHaveProperty("maxRetries", 5);
     expect(await Promise.all(functions.map((fn) => fn(1, { b: 2 })))).toEqual([4, 1, "sync", 3, "default"]);
   });
@@ -73,7 +79,8 @@ describe("host modules, evaluated", () => {
       ["workflow", "workflow//./flow//hidden"],
     ]);
     expect(registrations[1]?.fn).toBe(module["default"]);
-    for (const { fn, details } of registrations) await expect(fn()).rejects.toThrow(`called ${String(details["name"])}`);
+    for (const { fn, details } of registrations)
+      await expect(fn()).rejects.toThrow(`called ${String(details["name"])}`);
   });
 
   test("modules that only a workflow's body used are still evaluated, those that only types used are not", () => {
@@ -189,7 +196,9 @@ test("JavaScript stays as written; TSX and enums become JavaScript", () => {
 });
 
 test("a CommonJS module with a directive is refused", () => {
-  expect(() => transformHost('async function f() { "use step"; }', { file: "/project/a.cjs", root })).toThrowErrorMatchingInlineSnapshot(`
+  expect(() =>
+    transformHost('async function f() { "use step"; }', { file: "/project/a.cjs", root }),
+  ).toThrowErrorMatchingInlineSnapshot(`
     [CompileError: a.cjs:1:1 Directives work in ECMAScript modules only.
       hint:  Rename the file to .mjs, .mts, .js or .ts.]
   `);

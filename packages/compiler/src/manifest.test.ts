@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { duplicateIds, mergeManifests, type ModuleManifest } from "./manifest.ts";
+import { duplicateIds, type ModuleManifest, mergeManifests } from "./manifest.ts";
 
 function module(file: string, ...names: string[]): ModuleManifest {
   const steps = names.map((name, index) => ({ id: `step//${name}`, name, file, line: index + 1, shape: "()" }));
