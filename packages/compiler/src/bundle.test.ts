@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, realpathSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -115,7 +115,7 @@ describe("a bundle, evaluated", () => {
     expect(guestExports).toContain("sleep");
   });
 
-  test("resource declarations run on every supported Node; JSX, JSON and CommonJS packages can be part of a bundle", async () => {
+  test("resource declarations run on every supported Node; JSON and CommonJS packages can be part of a bundle", async () => {
     const root = project({
       "node_modules/old/index.js":
         "exports.double = function (n) { return n * 2 }; exports.env = process.env.NODE_ENV;",
@@ -169,6 +169,60 @@ describe("a bundle, evaluated", () => {
   });
 });
 
+describe("a bundle does not depend on how the project is set up", () => {
+  test("tsconfig may leave JSX alone, ask for old syntax, keep all imports and name output files", async () => {
+    const root = project({
+      "tsconfig.json": JSON.stringify({
+        compilerOptions: { jsx: "preserve", target: "es5", verbatimModuleSyntax: true, module: "nodenext" },
+      }),
+      "node_modules/react/package.json": '{ "name": "react", "exports": { "./jsx-runtime": "./jsx.js" } }',
+      "node_modules/react/jsx.js": "export const jsx = (type, props) => ({ type, props });",
+      "view.tsx": "export const view = <b>hello</b>;",
+      "steps.mts": 'import fs from "node:fs";\nexport async function step() { "use step"; return fs; }',
+      "flow.ts": `
+        import { view } from "./view.js";
+        import { step } from "./steps.mjs";
+        import { type Stats } from "./types.js";
+        export async function flow(stats: Stats) { "use workflow"; return [view, await step(), stats]; }
+      `,
+      "types.ts": "export interface Stats {}",
+    });
+    const { code } = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+    expect(code).toContain("async function flow");
+    const { workflows } = runBundle(code, { step: 1 });
+    const result = await workflows["workflow//./flow//flow"]?.(2);
+    expect(JSON.stringify(result)).toBe('[{"type":"b","props":{"children":"hello"}},1,2]');
+  });
+
+  test("line ends, a byte order mark and a hashbang", async () => {
+    const lines = ["#!/usr/bin/env node", 'import { a } from "./a.ts";', "export async function flow() {"];
+    const text = [...lines, '  "use workflow";', "  return a;", "}", ""].join("\r\n");
+    const root = project({
+      "flow.ts": text,
+      "a.ts": '\ufeffexport const a: number = 1;\r\nexport async function s() { "use step"; }\r\n',
+    });
+    const { code } = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+    expect(await runBundle(code).workflows["workflow//./flow//flow"]?.()).toBe(1);
+  });
+
+  test("a package of the size of zod works in a realm that has only the language", async () => {
+    const root = project({
+      "flow.ts": `
+        import { z } from "zod";
+        const Order = z.object({ id: z.string().min(2), amount: z.number().int() });
+        export async function flow(input: unknown) { "use workflow"; return Order.safeParse(input).success; }
+      `,
+    });
+    mkdirSync(join(root, "node_modules"));
+    symlinkSync(realpathSync(join(import.meta.dirname, "../node_modules/zod")), join(root, "node_modules/zod"));
+    const { code, warnings } = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+    const flow = runBundle(code).workflows["workflow//./flow//flow"];
+    expect(warnings).toEqual([]);
+    expect(await flow?.({ id: "ab", amount: 1 })).toBe(true);
+    expect(await flow?.({ id: "a", amount: 1.5 })).toBe(false);
+  });
+});
+
 describe("what only steps used is gone, what was wanted for its own sake stays", () => {
   test("imports, declarations and helpers", async () => {
     const root = project({
@@ -209,7 +263,7 @@ describe("the same program gives the same bytes", () => {
     expect(second.code).toBe(first.code);
     expect(second.map).toBe(first.map);
     renameSync(here, join(root, "gone"));
-    const third = await bundleWorkflow({ file: "src/orders.ts".replace(/^/, `${there}/`), root: there });
+    const third = await bundleWorkflow({ file: join(there, "src/orders.ts"), root: there });
     expect(third.code).toBe(first.code);
     expect(first.code).not.toContain(root);
   });

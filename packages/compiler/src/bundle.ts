@@ -54,6 +54,13 @@ const header = `(function (${bundleParameters.join(", ")}) { "use strict";\n`;
 const footer = `return ${bundleVariable};\n})`;
 /** What Node 22 runs without help; newer syntax (`using`) is lowered, so that a bundle runs on every supported Node. */
 const syntaxTarget = "es2024";
+/** TypeScript code may name the JavaScript file that it will become (`./steps.js` for steps.ts). */
+const extensionAlias = {
+  ".js": [".js", ".ts", ".tsx"],
+  ".jsx": [".jsx", ".tsx"],
+  ".mjs": [".mjs", ".mts"],
+  ".cjs": [".cjs", ".cts"],
+};
 const conditionNames = ["perdure-workflow", "workflow", "import", "default"];
 
 /**
@@ -138,8 +145,13 @@ function inputOptions(root: string, conditions: readonly string[], onLog: (log: 
     platform: "neutral",
     logLevel: "warn",
     onLog: (_level, log) => onLog(log),
-    resolve: { conditionNames: [...conditions, ...conditionNames], mainFields: ["module", "main"] },
-    transform: { define: { "process.env.NODE_ENV": '"production"' }, target: syntaxTarget },
+    resolve: { conditionNames: [...conditions, ...conditionNames], mainFields: ["module", "main"], extensionAlias },
+    transform: {
+      define: { "process.env.NODE_ENV": '"production"' },
+      target: syntaxTarget,
+      // Stated, so that a tsconfig.json that leaves JSX to another tool (`preserve`) does not leave it in the bundle.
+      jsx: { runtime: "automatic" },
+    },
     experimental: { attachDebugInfo: "none" },
   };
 }

@@ -195,6 +195,23 @@ test("JavaScript stays as written; TSX and enums become JavaScript", () => {
   expect(tsx.code).not.toContain("as number");
 });
 
+test("a hashbang, a byte order mark and the directives of others stay first", () => {
+  const step = 'export async function f() { "use step"; }';
+  const starts = ["#!/usr/bin/env node\r\n", "\ufeff", '"use client";\n', "// Copyright\n", "import 'x';\n"].map(
+    (start) => {
+      const { code } = compileHost(start + step, { file: "/project/a.mjs", root });
+      return code.slice(0, code.indexOf(" registerStep"));
+    },
+  );
+  expect(starts).toEqual([
+    "#!/usr/bin/env node\r\nimport {",
+    "\ufeffimport {",
+    '"use client";\nimport {',
+    "// Copyright\nimport {",
+    "import {",
+  ]);
+});
+
 test("a CommonJS module with a directive is refused", () => {
   expect(() =>
     transformHost('async function f() { "use step"; }', { file: "/project/a.cjs", root }),
