@@ -12,10 +12,12 @@ export interface Env {
   random(): number;
   /** Unpredictable bytes: run ids, seeds, idempotency keys. */
   randomBytes(size: number): Uint8Array;
-  /** Calls back once, not before `ms` milliseconds. Returns the way to cancel. */
+  /** Calls back once, not before `ms` milliseconds. Returns the way to cancel. Does not keep the process alive. */
   setTimer(ms: number, callback: () => void): () => void;
   /** Calls back after whatever is ready now has run. */
   defer(callback: () => void): void;
+  /** Keeps the process alive until the returned function is called. */
+  hold(): () => void;
 }
 
 /** The longest delay that a platform timer takes; later moments are reached in several hops. */
@@ -27,10 +29,14 @@ export const systemEnv: Env = {
   random: () => Math.random(),
   randomBytes: (size) => randomBytes(size),
   setTimer(ms, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), timerMsMax));
+    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), timerMsMax)).unref();
     return () => clearTimeout(timer);
   },
   defer: (callback) => {
     setImmediate(callback);
+  },
+  hold() {
+    const timer = setInterval(() => {}, timerMsMax);
+    return () => clearInterval(timer);
   },
 };

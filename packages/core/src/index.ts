@@ -1,1 +1,33 @@
-export {};
+export type { Hook, HookOptions } from "./client/hook-types.ts";
+export { getHookByToken, type HookEntity, hashToken, type ResumeHookOptions, resumeHook } from "./client/hooks.ts";
+export { createHook, sleep } from "./client/host-stand-ins.ts";
+export { type GetRunOptions, getRun, type Run } from "./client/run-handle.ts";
+export { closeWorld, configureWorld, getWorld, isWorldConfigured, type WorldSource } from "./client/runtime.ts";
+export { type StartOptions, start, type WorkflowReference } from "./client/start.ts";
+export { type Env, systemEnv } from "./env.ts";
+export type { ConsoleLine } from "./run/machine-io.ts";
+export {
+  getStepMetadata,
+  getWorkflowMetadata,
+  type StepMetadata,
+  type WorkflowMetadata,
+} from "./step/context.ts";
+export {
+  type BundleProvider,
+  type CompiledBundle,
+  hasStep,
+  onRegistration,
+  provideBundles,
+  type RegisteredStep,
+  type RegisteredWorkflow,
+  registeredWorkflows,
+  registerStep,
+  registerWorkflow,
+  type StepFunction,
+  type StepSource,
+  type WorkflowFunction,
+  type WorkflowSource,
+  workflowCalled,
+} from "./step/registry.ts";
+export type { WorkerOptions } from "./worker/settings.ts";
+export { type StartWorkerOptions, startWorker, type Worker } from "./worker/start-worker.ts";

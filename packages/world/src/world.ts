@@ -197,6 +197,8 @@ export interface WorldHooks {
 export interface OpenHook {
   readonly runId: string;
   readonly correlationId: string;
+  /** Position of its `hook_created`. */
+  readonly position: number;
 }
 
 export interface WorldBundles {

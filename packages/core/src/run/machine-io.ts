@@ -38,12 +38,14 @@ export interface SpeculativeFact {
   readonly payload: Uint8Array | null;
 }
 
-/** The six things that a run machine asks of an execution. */
+/** The few things that a run machine asks of an execution. */
 export interface RunExecution {
   /** Position of the last log event that it has consumed. */
   readonly consumed: number;
   /** The fold of the consumed log. */
   readonly view: RunView;
+  /** Its realm was stopped under it, by another execution: it has to be rebuilt from the log. */
+  readonly dead: boolean;
   /** Deliver facts and match decisions, in log order; what was delivered speculatively is recognised. */
   consume(events: readonly LogEvent[]): Fault | null;
   deliver(facts: readonly SpeculativeFact[]): Fault | null;
@@ -81,6 +83,8 @@ export interface StepFinished {
 
 export type Effect =
   | { readonly kind: "create"; readonly request: CreateRequest; readonly resend: boolean }
+  /** The run exists, under the id that the machine was given. */
+  | { readonly kind: "started" }
   | { readonly kind: "append"; readonly request: DriverAppend; readonly resend: boolean }
   | { readonly kind: "read"; readonly after: number }
   | { readonly kind: "runStep"; readonly task: StepTask }
@@ -100,6 +104,7 @@ export interface StepTask {
   readonly correlationId: string;
   readonly attempt: number;
   readonly delivery: number;
+  readonly workflow: { readonly name: string; readonly startedAt: number };
 }
 
 /** How a drive ended. `existing`: the run was not created, because another one holds its key. */

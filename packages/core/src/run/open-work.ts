@@ -12,9 +12,16 @@ export class OpenWork {
   /** `retryAt` of the steps whose next attempt has not started. */
   readonly retries = new Map<string, number>();
 
+  /** What step bodies are told about their run. */
+  workflow = { name: "", startedAt: 0 };
+
   apply(event: LogEvent): void {
     const id = event.correlationId;
-    if (id === null) return;
+    if (id === null) {
+      if (event.type === "run_created") this.workflow = { name: event.data.workflowName, startedAt: event.at };
+      else if (event.type === "run_started") this.workflow = { ...this.workflow, startedAt: event.at };
+      return;
+    }
     if (event.type === "step_created") this.steps.set(id, event);
     else if (event.type === "step_started") this.retries.delete(id);
     else if (event.type === "step_retrying") this.retries.set(id, event.data.retryAt);

@@ -14,7 +14,15 @@
  *      still recorded, as facts, and decide nothing.
  */
 import { assertNever, InvariantError, invariant } from "@perdure/errors";
-import type { AppendResult, CreateResult, DriverAppend, LogEvent, NewDecision, NewFact } from "@perdure/world";
+import type {
+  AppendResult,
+  CreateRequest,
+  CreateResult,
+  DriverAppend,
+  LogEvent,
+  NewDecision,
+  NewFact,
+} from "@perdure/world";
 import { isEnded, isReadableSpec, specVersion } from "@perdure/world";
 import { type EagerRequest, eagerCreateRequest, provisionalCreation } from "./eager-start.ts";
 import type {
@@ -122,7 +130,13 @@ export class RunMachine {
     this.#execution = null;
     if (execution === null) return null;
     const released = this.#state.kind === "done" && this.#state.end.kind === "released";
-    if (released && this.#closing === null && this.#setup.mode === "resident" && !isEnded(execution.view.status)) {
+    if (
+      released &&
+      !execution.dead &&
+      this.#closing === null &&
+      this.#setup.mode === "resident" &&
+      !isEnded(execution.view.status)
+    ) {
       return { execution, work: this.#work };
     }
     execution.dispose();
@@ -210,8 +224,16 @@ export class RunMachine {
       this.#dropExecution();
       return this.#create(state.request, now);
     }
+    return [{ kind: "started" }, ...this.#onStarted(state.sent.request, result, now)];
+  }
+
+  #onStarted(
+    request: CreateRequest,
+    result: Extract<CreateResult, { readonly kind: "created" }>,
+    now: number,
+  ): readonly Effect[] {
     this.#setup.clock.observe(result.storeNow, now);
-    if (state.sent.request.eager === null) return this.#end({ kind: "released" });
+    if (request.eager === null) return this.#end({ kind: "released" });
     if (!result.released && (result.run.owner !== this.#setup.worker || result.run.epoch !== this.#setup.epoch)) {
       return isEnded(result.run.status) ? this.#end({ kind: "ended" }) : this.#end({ kind: "fenced" });
     }
@@ -311,6 +333,7 @@ export class RunMachine {
 
   #feed(events: readonly LogEvent[]): Fault | null {
     const execution = this.#execution;
+    if (execution?.dead === true) return null;
     if (execution !== null) return execution.consume(events.filter((event) => event.position > execution.consumed));
     const [created, ...rest] = events;
     if (created === undefined) return null;
@@ -357,6 +380,7 @@ export class RunMachine {
     invariant(this.#state.kind === "ready", `settle in state ${this.#state.kind}`);
     if (this.#closing !== null) return this.#settleClosing(this.#closing, now);
     const execution = this.#current();
+    if (execution.dead) return this.#rebuild();
     if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
     const effects: Effect[] = [];
     if (execution.planned().length === 0) effects.push(...this.#dispatch(now));
@@ -442,7 +466,8 @@ export class RunMachine {
     if (this.#running.has(correlationId) || this.#results.has(correlationId)) return false;
     const { attempt, delivery } = step;
     this.#running.set(correlationId, { attempt, delivery });
-    effects.push({ kind: "runStep", task: { created, correlationId, attempt, delivery } });
+    const { workflow } = this.#work;
+    effects.push({ kind: "runStep", task: { created, correlationId, attempt, delivery, workflow } });
     return true;
   }
 

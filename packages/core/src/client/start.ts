@@ -1,0 +1,103 @@
+import { InvalidWorkflowFunctionError, InvariantError } from "@perdure/errors";
+import { type IsolationMode, specVersion, type World } from "@perdure/world";
+import { systemEnv } from "../env.ts";
+import { guestAbi } from "../realm/guest-source.ts";
+import { mintRunId } from "../run/run-id.ts";
+import { type RegisteredWorkflow, workflowById, workflowIdOf } from "../step/registry.ts";
+import { shelfOf } from "../worker/shelves.ts";
+import { type Run, runHandle } from "./run-handle.ts";
+import { currentWorker, worldOf } from "./runtime.ts";
+import { workflowInput } from "./workflow-input.ts";
+
+/** Options of {@link start}. */
+export interface StartOptions {
+  /** The world to start the run in; default: the configured one. */
+  readonly world?: World;
+  /** The caller's own name for the run, unique in the namespace: starting again with it gives the same run. */
+  readonly key?: string;
+  /** `run`: give the run a realm of its own, for code that patches intrinsics. Default `shared`. */
+  readonly isolation?: IsolationMode;
+}
+
+/** A workflow function as it is imported, or a reference to one by its id. */
+export type WorkflowReference<Args extends readonly unknown[], Result> =
+  | ((...args: Args) => Promise<Result>)
+  | { readonly workflowId: string };
+
+/** Workflow code sees one locale and one time zone, wherever it runs. */
+const localeDefault = "en-US";
+const timeZoneDefault = "UTC";
+
+/**
+ * Start a run of a workflow. Resolves once the run is durable, to its handle; the arguments were stored by value. In a
+ * worker process the first turn is taken before the run is written.
+ *
+ * Throws `InvalidWorkflowFunctionError`, `WorkflowNotRegisteredError`, `SerializationError` (before anything was
+ * written), `CompileError`, or a `StoreError`.
+ *
+ * @example
+ * const run = await start(checkout, [order], { key: `order-${order.id}` });
+ * const receipt = await run.returnValue;
+ */
+export function start<Result>(workflow: WorkflowReference<[], Result>, options?: StartOptions): Promise<Run<Result>>;
+export function start<Args extends readonly unknown[], Result>(
+  workflow: WorkflowReference<Args, Result>,
+  args: Args,
+  options?: StartOptions,
+): Promise<Run<Result>>;
+export async function start<Result>(
+  workflow: WorkflowReference<never, Result>,
+  argsOrOptions: readonly unknown[] | StartOptions = [],
+  maybeOptions: StartOptions = {},
+): Promise<Run<Result>> {
+  const [args, options] = isArgs(argsOrOptions) ? [argsOrOptions, maybeOptions] : [[], argsOrOptions];
+  const registered = resolveWorkflow(workflow);
+  const { bytes, digest } = workflowInput(args, registered.name);
+  const world = await worldOf(options.world);
+  const runId = mintRunId(systemEnv);
+  const bundle = await shelfOf(world).ofWorkflow(registered);
+  const created = {
+    specVersion,
+    guestAbi,
+    bundleId: bundle.id,
+    workflowId: registered.id,
+    workflowName: registered.name,
+    seed: Buffer.from(systemEnv.randomBytes(32)).toString("hex"),
+    isolation: options.isolation ?? "shared",
+    locale: localeDefault,
+    timeZone: timeZoneDefault,
+    node: process.versions.node,
+    icu: process.versions["icu"] ?? "",
+    key: options.key ?? null,
+    parentRunId: null,
+    rootRunId: runId,
+    trace: null,
+    inputDigest: digest,
+  } as const;
+  const worker = currentWorker(world);
+  if (worker?.hasRoom === true) {
+    return runHandle<Result>(await worker.start(runId, bundle, { created, input: bytes }), world);
+  }
+  const result = await world.runs.create({ runId, created, input: bytes, eager: null });
+  if (result.kind === "refused") throw new InvariantError(`the creation of ${runId} was refused`);
+  return runHandle<Result>(result.run.runId, world);
+}
+
+const isArgs = (value: readonly unknown[] | StartOptions): value is readonly unknown[] => Array.isArray(value);
+
+function resolveWorkflow(workflow: unknown): RegisteredWorkflow {
+  const id = workflowIdOf(workflow) ?? referencedId(workflow);
+  if (id === null) throw new InvalidWorkflowFunctionError(describe(workflow));
+  return workflowById(id);
+}
+
+function referencedId(workflow: unknown): string | null {
+  if (workflow === null || (typeof workflow !== "object" && typeof workflow !== "function")) return null;
+  const { workflowId } = workflow as { workflowId?: unknown };
+  return typeof workflowId === "string" ? workflowId : null;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "function") return `the ordinary function ${value.name || "(anonymous)"}`;
+  return value === null ? "null" : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,51 @@
+/** What a running step body can ask about itself. Lives in AsyncLocalStorage, so nested calls see it too. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { NotInStepContextError, NotInWorkflowOrStepContextError } from "@perdure/errors";
+
+/** What `getStepMetadata()` gives inside a step. */
+export interface StepMetadata {
+  /** Readable name of the step function. */
+  readonly stepName: string;
+  /** Stable over attempts and restarts: use it as the idempotency key of calls to third parties. */
+  readonly stepId: string;
+  readonly stepStartedAt: Date;
+  /** 1-based; counts failures, not losses of a worker. */
+  readonly attempt: number;
+  /** 1-based; counts starts of this attempt. More than 1: an earlier worker was lost, and may have done the work. */
+  readonly delivery: number;
+  /** Aborted when the run is cancelled, or when this process loses or gives up the run. */
+  readonly signal: AbortSignal;
+}
+
+/** What `getWorkflowMetadata()` gives inside a workflow or a step. */
+export interface WorkflowMetadata {
+  readonly workflowName: string;
+  readonly workflowRunId: string;
+  readonly workflowStartedAt: Date;
+  /** Base address of the app's webhooks; empty until the app serves any. */
+  readonly url: string;
+  readonly features: { readonly encryption: boolean };
+}
+
+export interface StepContext {
+  readonly step: StepMetadata;
+  readonly workflow: WorkflowMetadata;
+}
+
+const storage = new AsyncLocalStorage<StepContext>();
+
+export const runInStepContext = <T>(context: StepContext, body: () => T): T => storage.run(context, body);
+
+/** About the step that is running. Throws `NotInStepContextError` anywhere else. */
+export function getStepMetadata(): StepMetadata {
+  const context = storage.getStore();
+  if (context === undefined) throw new NotInStepContextError("getStepMetadata");
+  return context.step;
+}
+
+/** About the run that the current step belongs to. Throws `NotInWorkflowOrStepContextError` anywhere else. */
+export function getWorkflowMetadata(): WorkflowMetadata {
+  const context = storage.getStore();
+  if (context === undefined) throw new NotInWorkflowOrStepContextError("getWorkflowMetadata");
+  return context.workflow;
+}

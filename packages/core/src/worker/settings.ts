@@ -1,0 +1,70 @@
+import { WorkerSetupError } from "@perdure/errors";
+
+/** What a worker may be told. Every member has a default. */
+export interface WorkerOptions {
+  /**
+   * `resident` (default): an execution stays in memory and is fed new events only. `replay`: every turn rebuilds it from
+   * the log; slower, and the strict mode of development and tests.
+   */
+  readonly mode?: "resident" | "replay";
+  /** Step bodies that run at once in this process. Default 200. */
+  readonly stepsPerWorker?: number;
+  /** Step bodies of one run that run at once in this process. Default 50. */
+  readonly stepsPerRun?: number;
+  /** Runs that this worker drives at once. Default 20,000. */
+  readonly claimedRunsMax?: number;
+  /** Idle executions kept in memory. Default 10,000. */
+  readonly residentRunsMax?: number;
+  /** Milliseconds of uninterrupted workflow code after which it counts as running away. Default 2,000. */
+  readonly turnLimitMs?: number;
+  /** A sleep or a retry that is due within this many milliseconds keeps the claim. Default 1,000. */
+  readonly holdMs?: number;
+  /** Milliseconds between two looks at the store when nothing hints that it changed. Default 1,000. */
+  readonly sweepMs?: number;
+  /** A claim outlives its worker's last heartbeat by this many milliseconds. Default 4,000. */
+  readonly leaseMs?: number;
+  /** A worker whose event loop is blocked for longer than this many milliseconds counts as stuck. Default 60,000. */
+  readonly stuckAfterMs?: number;
+}
+
+export interface WorkerSettings extends Required<WorkerOptions> {
+  /** Runs taken in one claim call. */
+  readonly claimBatch: number;
+  readonly heartbeatMs: number;
+}
+
+const defaults: Required<WorkerOptions> = {
+  mode: "resident",
+  stepsPerWorker: 200,
+  stepsPerRun: 50,
+  claimedRunsMax: 20_000,
+  residentRunsMax: 10_000,
+  turnLimitMs: 2_000,
+  holdMs: 1_000,
+  sweepMs: 1_000,
+  leaseMs: 4_000,
+  stuckAfterMs: 60_000,
+};
+
+/** Beats come this many times in a lease, so that a few may be late. */
+const beatsPerLease = 4;
+
+/** A claim call takes at most this many runs, so that workers that start together share what is due. */
+const claimBatch = 256;
+
+/** The options with their defaults. Throws `WorkerSetupError` for a value that makes no sense. */
+export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const settings = { ...defaults, ...Object.fromEntries(given) };
+  for (const [name, value] of Object.entries(settings)) {
+    const fits = name === "mode" ? value === "resident" || value === "replay" : isCount(value);
+    if (!fits) {
+      throw new WorkerSetupError(`startWorker: ${name} is ${String(value)}.`, {
+        hint: name === "mode" ? 'Use "resident" or "replay".' : "Use a whole number greater than 0.",
+      });
+    }
+  }
+  return { ...settings, claimBatch, heartbeatMs: Math.max(1, Math.floor(settings.leaseMs / beatsPerLease)) };
+}
+
+const isCount = (value: unknown): boolean => typeof value === "number" && Number.isInteger(value) && value > 0;

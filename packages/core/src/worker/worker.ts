@@ -1,0 +1,324 @@
+/**
+ * A worker: claims due runs of the workflows that this process knows, drives them, and proves that it lives.
+ *
+ * Owns: the claim loop, the drives, the residents, the step slots, the heartbeat. One worker serves one world.
+ *
+ *  W1  A worker claims only workflows that are registered here, and never more runs than it has room for.
+ *  W2  A hint only makes it look sooner: the claim loop and the poll, on their own timers, are enough (M6, Q1).
+ *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
+ */
+import { PerdureError, StoreError } from "@perdure/errors";
+import type { ClaimedRun, RunRecord, WorkerInfo, World } from "@perdure/world";
+import type { Env } from "../env.ts";
+import type { HydrationMemo } from "../hydrate/hydration-memo.ts";
+import type { HeldBundle } from "../realm/bundle.ts";
+import type { Guard } from "../realm/guard.ts";
+import type { EagerRequest } from "../run/eager-start.ts";
+import type { ConsoleLine, DriveEnd, StepTask } from "../run/machine-io.ts";
+import { RunMachine } from "../run/run-machine.ts";
+import type { StepOutcome } from "../run/step-outcome.ts";
+import { StoreClock } from "../run/store-clock.ts";
+import { executeStep } from "../step/execute.ts";
+import { onRegistration, registeredWorkflows } from "../step/registry.ts";
+import { StepSlots } from "../step/step-slots.ts";
+import type { BundleShelf } from "./bundle-shelf.ts";
+import { Drive } from "./drive.ts";
+import { ExecutionFactory } from "./execution-factory.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { encodeLostError } from "./lost-step.ts";
+import { Residents } from "./residents.ts";
+import { reviveParked } from "./revive-parked.ts";
+import type { WorkerSettings } from "./settings.ts";
+import { stepContext } from "./step-scope.ts";
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly world: World;
+  readonly env: Env;
+  readonly guard: Guard;
+  readonly heartbeat: Heartbeat;
+  readonly shelf: BundleShelf;
+  readonly settings: WorkerSettings;
+  readonly info: { readonly id: string; readonly leaseMs: number };
+  readonly namespace: string;
+  readonly print: (runId: string, lines: readonly ConsoleLine[]) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class EngineWorker {
+  readonly world: World;
+  readonly #parts: WorkerParts;
+  readonly #clock = new StoreClock();
+  readonly #drives = new Map<string, Drive>();
+  readonly #residents: Residents;
+  readonly #slots: StepSlots;
+  readonly #executions: ExecutionFactory;
+  readonly #unsubscribe: (() => void)[] = [];
+  #claiming = false;
+  #claimAgain = false;
+  #polling = false;
+  #stopping = false;
+  #cancelClaimTimer: (() => void) | null = null;
+  #cancelPollTimer: (() => void) | null = null;
+  #releaseHold: (() => void) | null = null;
+  #idle: (() => void)[] = [];
+
+  constructor(parts: WorkerParts) {
+    this.world = parts.world;
+    this.#parts = parts;
+    this.#residents = new Residents(parts.settings.residentRunsMax);
+    this.#slots = new StepSlots({ perWorker: parts.settings.stepsPerWorker, perRun: parts.settings.stepsPerRun });
+    this.#executions = new ExecutionFactory(parts.guard, parts.settings.turnLimitMs);
+  }
+
+  get id(): string {
+    return this.#parts.info.id;
+  }
+
+  /** Runs that are claimed by this worker now. */
+  get claimedCount(): number {
+    return this.#drives.size;
+  }
+
+  get residentCount(): number {
+    return this.#residents.size;
+  }
+
+  /** Begin to claim. */
+  begin(): void {
+    const { world } = this.#parts;
+    const wake = world.wake?.listen((hint) => this.#hinted(hint.runId));
+    if (wake !== undefined) this.#unsubscribe.push(wake);
+    this.#unsubscribe.push(onRegistration(() => void this.#reviveMissingSteps()));
+    void this.#reviveMissingSteps();
+    this.#schedulePoll();
+    this.#claimSoon();
+  }
+
+  /** Start a run here: its first turn is taken before it is written. Resolves to the id of the run (X4). */
+  async start(runId: string, bundle: HeldBundle, run: Omit<EagerRequest, "namespace">): Promise<string> {
+    const request = { ...run, namespace: this.#parts.namespace };
+    const drive = this.#newDrive({ runId, epoch: 1, bundle });
+    drive.begin(() => drive.machine.start(request, this.#parts.env.now()));
+    return await drive.started;
+  }
+
+  /** True when a start may be taken here: not stopping, and room for one more claimed run. */
+  get hasRoom(): boolean {
+    return !this.#stopping && this.#drives.size < this.#parts.settings.claimedRunsMax;
+  }
+
+  /**
+   * Give every run back and stop. Running step bodies get `graceMs` to finish and are recorded; what still runs then is
+   * abandoned, and starts again elsewhere as a new delivery.
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#stopping) return await this.#whenIdle();
+    this.#stopping = true;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#cancelClaimTimer?.();
+    this.#cancelPollTimer?.();
+    for (const drive of this.#drives.values()) drive.shutdown();
+    const cancelGrace = this.#parts.env.setTimer(graceMs, () => {
+      for (const drive of this.#drives.values()) drive.abandon();
+    });
+    await this.#whenIdle();
+    cancelGrace();
+    this.#residents.clear();
+    await this.#parts.heartbeat.stop();
+    await this.#parts.world.claims.retire(this.id).catch(this.#parts.onError);
+    await this.#parts.guard.close();
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#drives.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  // Claiming
+
+  #workerInfo(): WorkerInfo {
+    const { id, leaseMs } = this.#parts.info;
+    return { id, leaseMs, workflows: registeredWorkflows() };
+  }
+
+  #hinted(runId: string | null): void {
+    if (runId !== null && this.#drives.has(runId)) {
+      this.#poll();
+      return;
+    }
+    if (runId === null) this.#poll();
+    this.#claimSoon();
+  }
+
+  /** One claim call runs at a time; whoever asks meanwhile gets another one after it. */
+  #claimSoon(): void {
+    if (this.#claiming) {
+      this.#claimAgain = true;
+      return;
+    }
+    this.#claiming = true;
+    this.#parts.env.defer(() => void this.#claim());
+  }
+
+  async #claim(): Promise<void> {
+    const { world, env, settings, onError } = this.#parts;
+    let pauseMs = settings.sweepMs;
+    try {
+      const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
+      if (!this.#stopping && room > 0 && registeredWorkflows().length > 0) {
+        const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
+        this.#clock.observe(result.storeNow, env.now());
+        for (const claimed of result.runs) this.#take(claimed);
+        if (result.runs.length === room) pauseMs = 0;
+        else if (result.nextWakeAt !== null)
+          pauseMs = Math.min(pauseMs, Math.max(0, result.nextWakeAt - result.storeNow));
+      }
+    } catch (error) {
+      onError(error);
+    }
+    this.#claiming = false;
+    if (this.#stopping) return;
+    this.#cancelClaimTimer?.();
+    this.#cancelClaimTimer = env.setTimer(pauseMs, () => this.#claimSoon());
+    if (this.#claimAgain) {
+      this.#claimAgain = false;
+      this.#claimSoon();
+    }
+  }
+
+  /** A claim that comes in after `stop` is given straight back. */
+  #take({ run, epoch }: ClaimedRun): void {
+    if (this.#stopping) {
+      const back = { epoch, ifTail: run.tail, wakeAt: this.#clock.estimate(this.#parts.env.now()) };
+      this.#parts.world.claims.release(run.runId, back).catch(this.#parts.onError);
+      return;
+    }
+    this.#drive(run, epoch).catch(this.#parts.onError);
+  }
+
+  async #drive(run: RunRecord, epoch: number): Promise<void> {
+    const resident = this.#residents.take(run.runId);
+    const bundle = resident?.bundle ?? (await this.#bundleOf(run, epoch));
+    if (bundle === null) return;
+    const drive = this.#newDrive({ runId: run.runId, epoch, bundle });
+    drive.begin(() => drive.machine.claimed(resident?.residence ?? null));
+    if (this.#stopping) drive.shutdown();
+  }
+
+  /** The bundle that started the run. One that cannot be had parks it; a store that fails gives it back for later. */
+  async #bundleOf(run: RunRecord, epoch: number): Promise<HeldBundle | null> {
+    const { world, shelf, settings, onError } = this.#parts;
+    try {
+      const bundle = await shelf.byId(run.bundleId);
+      if (bundle !== null) return bundle;
+      const detail = `The store does not hold bundle ${run.bundleId}, which started this run.`;
+      await world.park(run.runId, epoch, { reason: "bundle_missing", detail, position: 1 });
+    } catch (error) {
+      onError(error);
+      if (PerdureError.is(error) && !StoreError.is(error)) {
+        await world.park(run.runId, epoch, { reason: "undecodable", detail: error.message, position: 1 });
+      } else {
+        const wakeAt = this.#clock.estimate(this.#parts.env.now()) + settings.sweepMs;
+        await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
+      }
+    }
+    return null;
+  }
+
+  #newDrive(run: { readonly runId: string; readonly epoch: number; readonly bundle: HeldBundle }): Drive {
+    const { world, env, settings } = this.#parts;
+    const { runId, epoch, bundle } = run;
+    const memo = this.#executions.newMemo();
+    const machine = new RunMachine({
+      runId,
+      worker: this.id,
+      epoch,
+      clock: this.#clock,
+      open: (created, options) => this.#executions.open({ runId, bundle, memo, created, ...options }),
+      encodeLostError,
+      mode: settings.mode,
+      compareAndAppend: world.capabilities.compareAndAppend,
+      maxEventsPerAppend: world.capabilities.maxEventsPerAppend,
+      holdMs: settings.holdMs,
+    });
+    const host = {
+      world,
+      env,
+      runStep: (task: StepTask, signal: AbortSignal) => this.#runStep(runId, task, signal),
+      print: (lines: readonly ConsoleLine[]) => this.#parts.print(runId, lines),
+    };
+    const drive = new Drive(host, machine, { runId, epoch });
+    this.#drives.set(runId, drive);
+    this.#releaseHold ??= env.hold();
+    void drive.ended.then((end) => this.#driveEnded(drive, bundle, memo, end));
+    return drive;
+  }
+
+  #driveEnded(drive: Drive, bundle: HeldBundle, memo: HydrationMemo, end: DriveEnd): void {
+    if (this.#drives.get(drive.runId) === drive) this.#drives.delete(drive.runId);
+    this.#slots.drop(drive.runId);
+    memo.clear();
+    const residence = drive.machine.takeResidence();
+    if (residence !== null && end.kind === "released" && !this.#stopping) {
+      this.#residents.put(drive.runId, { residence, bundle });
+    } else {
+      residence?.execution.dispose();
+    }
+    if (this.#drives.size > 0) return;
+    this.#releaseHold?.();
+    this.#releaseHold = null;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #runStep(runId: string, task: StepTask, signal: AbortSignal): Promise<StepOutcome> {
+    const { env } = this.#parts;
+    return new Promise((resolve) => {
+      this.#slots.submit(runId, (done) => {
+        const context = stepContext({ runId, task, signal, now: env.now() });
+        void executeStep(task, context, env).then((outcome) => {
+          done();
+          resolve(outcome);
+        });
+      });
+    });
+  }
+
+  // Keeping up with others
+
+  #schedulePoll(): void {
+    this.#cancelPollTimer = this.#parts.env.setTimer(this.#parts.settings.sweepMs, () => {
+      this.#poll();
+      this.#schedulePoll();
+    });
+  }
+
+  /** Ask which claimed runs somebody else has written to. One call at a time. */
+  #poll(): void {
+    if (this.#polling || this.#drives.size === 0 || this.#stopping) return;
+    this.#polling = true;
+    this.#parts.env.defer(() => void this.#readMoved());
+  }
+
+  async #readMoved(): Promise<void> {
+    this.#polling = false;
+    try {
+      for (const { runId, epoch, tail } of await this.#parts.world.claims.poll(this.id)) {
+        const drive = this.#drives.get(runId);
+        if (drive?.epoch === epoch) drive.poke(tail);
+      }
+    } catch (error) {
+      this.#parts.onError(error);
+    }
+  }
+
+  /** Rule 12: runs that are parked for want of a step get another chance when this process registers steps. */
+  async #reviveMissingSteps(): Promise<void> {
+    try {
+      for (const workflowId of registeredWorkflows()) await reviveParked(this.#parts.world, workflowId);
+    } catch (error) {
+      this.#parts.onError(error);
+    }
+    this.#claimSoon();
+  }
+}
