@@ -1,6 +1,7 @@
 import { UndecodableError } from "@perdure/errors";
 import { unflatten } from "devalue";
 import { checkTable, type TableFacts } from "./flat-table.ts";
+import { outlineFault } from "./json-outline.ts";
 import { type CodecLimits, resolveLimits } from "./limits.ts";
 import { decodePrimitive } from "./primitive.ts";
 import type { TypeRegistry } from "./type-registry.ts";
@@ -53,39 +54,8 @@ function checkSize(text: string, blobs: readonly Uint8Array[], limits: CodecLimi
   if (byteCount > limits.blobBytes) {
     throw tooLarge(`${byteCount} bytes of binary data (the limit is ${limits.blobBytes})`);
   }
-  // Two characters are the least that one part takes.
-  if (text.length > limits.nodes * 2 && countParts(text) > limits.nodes * 2) {
-    throw tooLarge(`more than ${limits.nodes} parts`);
-  }
-}
-
-// Parts are separated by commas outside of strings. Parsing a text of empty arrays takes ten times its size in memory,
-// so they are counted before it is parsed. Every entry of the table and every reference is one part, hence the factor 2
-// in the bound above: the exact count follows in the table.
-function countParts(text: string): number {
-  let count = 1;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === comma) count++;
-    else if (unit === quote) at = endOfString(text, at);
-  }
-  return count;
-}
-
-const comma = 0x2c;
-const quote = 0x22;
-const backslash = 0x5c;
-
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
-  return end === -1 ? text.length : end;
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text.charCodeAt(at - 1 - backslashes) === backslash) backslashes++;
-  return backslashes % 2 === 1;
+  const fault = outlineFault(text, limits);
+  if (fault !== undefined) throw tooLarge(fault);
 }
 
 function tooLarge(found: string): UndecodableError {

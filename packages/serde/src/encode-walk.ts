@@ -1,9 +1,19 @@
 import { SerializationError } from "@perdure/errors";
 import { describeFound } from "./describe.ts";
 import type { CodecLimits } from "./limits.ts";
+import type { PartTrials } from "./part-trials.ts";
 import { kindOf } from "./tag.ts";
 import { BufferRanges, type PrivateBytes } from "./types/binary-values.ts";
 import { CollectionStep, formatPath, type PathStep } from "./value-path.ts";
+
+/** What an encoding was asked for. */
+export interface EncodePlan {
+  readonly what: string;
+  readonly limits: CodecLimits;
+  readonly stacks: boolean;
+  /** Set when parts of errors that cannot be stored are omitted. */
+  readonly trials: PartTrials | undefined;
+}
 
 /**
  * Where an encoding is. devalue walks the value; it tells us of each step through the operations in `encode.ts`, and the
@@ -14,9 +24,7 @@ import { CollectionStep, formatPath, type PathStep } from "./value-path.ts";
  *     follows its key without one: an unannounced visit belongs to the innermost entry whose key is done.
  */
 export class EncodeWalk {
-  readonly what: string;
-  readonly limits: CodecLimits;
-  readonly stacks: boolean;
+  readonly plan: EncodePlan;
   hasStack = false;
   /** Set when the first buffer is met. */
   buffers: BufferRanges | undefined;
@@ -34,10 +42,8 @@ export class EncodeWalk {
   #lastObject: object | undefined;
   #lastKind: string | undefined;
 
-  constructor(what: string, limits: CodecLimits, stacks: boolean) {
-    this.what = what;
-    this.limits = limits;
-    this.stacks = stacks;
+  constructor(plan: EncodePlan) {
+    this.plan = plan;
   }
 
   /** Starts a round from the root. */
@@ -59,7 +65,7 @@ export class EncodeWalk {
   /** Refuses the value where the walk is, or a property of it. */
   refuse(found: string, cause?: unknown, property?: string): never {
     const options = cause === undefined ? {} : { cause };
-    throw new SerializationError(this.what, found, this.#path(property), options);
+    throw new SerializationError(this.plan.what, found, this.#path(property), options);
   }
 
   #path(property: string | undefined): string {
@@ -99,13 +105,13 @@ export class EncodeWalk {
     }
     this.#announced = false;
     this.#nodeCount++;
-    if (this.#nodeCount > this.limits.nodes) this.refuse(`a value of more than ${this.limits.nodes} parts`);
+    if (this.#nodeCount > this.plan.limits.nodes) this.refuse(`a value of more than ${this.plan.limits.nodes} parts`);
   }
 
   /** Opens a container: what is announced next is a part of it. */
   openContainer(container: object): void {
-    if (this.#open.length >= this.limits.depth) {
-      this.refuse(`a value nested deeper than ${this.limits.depth} levels`);
+    if (this.#open.length >= this.plan.limits.depth) {
+      this.refuse(`a value nested deeper than ${this.plan.limits.depth} levels`);
     }
     this.#open.push(container);
     this.#steps.push(undefined);

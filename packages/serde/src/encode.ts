@@ -3,6 +3,7 @@ import { filterArrayIndices, type StringifyOperations, stringify } from "devalue
 import { describeFound } from "./describe.ts";
 import { EncodeWalk } from "./encode-walk.ts";
 import { type CodecLimits, resolveLimits } from "./limits.ts";
+import { PartTrials } from "./part-trials.ts";
 import { encodePrimitive } from "./primitive.ts";
 import { plainShapeOf } from "./tag.ts";
 import { bufferFault, PrivateBytes } from "./types/binary-values.ts";
@@ -26,6 +27,12 @@ export interface EncodeOptions {
   readonly what?: string;
   /** Whether the stacks of errors are written. Without them the text depends on the program alone. Default true. */
   readonly stacks?: boolean;
+  /**
+   * What happens to a cause, a sub-error or an own property of an error that cannot be stored, such as the request that
+   * HTTP clients attach: `refuse` the whole value, or `omit` that part, so that an error that was thrown is never lost to
+   * what hangs on it. Causes nested deeper than 50 are omitted too. Default `refuse`.
+   */
+  readonly unstorableErrorParts?: "refuse" | "omit";
   /** Bounds to change; see {@link CodecLimits}. */
   readonly limits?: Partial<CodecLimits>;
 }
@@ -52,7 +59,12 @@ export function encode(value: unknown, options: EncodeOptions = {}): EncodedValu
     if (text !== undefined) return { text, blobs: noBlobs, hasStack: false };
   }
   const limits = resolveLimits(options.limits);
-  const walk = new EncodeWalk(options.what ?? "the value", limits, options.stacks ?? true);
+  const walk = new EncodeWalk({
+    what: options.what ?? "the value",
+    limits,
+    stacks: options.stacks ?? true,
+    trials: options.unstorableErrorParts === "omit" ? new PartTrials() : undefined,
+  });
   const text = runRounds(value, walk);
   if (text.length > limits.textLength) {
     throw tooLarge(walk, `${text.length} characters of text (the limit is ${limits.textLength})`);
@@ -66,7 +78,7 @@ export function encode(value: unknown, options: EncodeOptions = {}): EncodedValu
 }
 
 function tooLarge(walk: EncodeWalk, found: string): SerializationError {
-  return new SerializationError(walk.what, found, "", {
+  return new SerializationError(walk.plan.what, found, "", {
     hint: "Store large data elsewhere (a file, an object store, a table) and pass its name.",
   });
 }
@@ -138,8 +150,9 @@ const reducers = {
 };
 
 function errorRecord(error: object, walk: EncodeWalk): object {
-  const record = recordError(error, (key) => readProperty(error, key, walk), walk.stacks);
+  const record = recordError(error, (key) => readProperty(error, key, walk), walk.plan.stacks);
   if (record.stack !== undefined) walk.hasStack = true;
+  if (walk.plan.trials !== undefined) walk.plan.trials.omitUnstorable(record, (part) => isStorable(part, walk));
   if (record.own !== undefined) walk.hide(record);
   walk.announceStandIn();
   return record;
@@ -149,7 +162,18 @@ function readProperty(target: object, key: string, walk: EncodeWalk): unknown {
   try {
     return (target as { readonly [key: string]: unknown })[key];
   } catch (error) {
-    return walk.refuse(throwingRead, error, key);
+    // A symbol cannot be stored either, so it makes the part be omitted.
+    return walk.plan.trials === undefined ? walk.refuse(throwingRead, error, key) : Symbol("unreadable");
+  }
+}
+
+function isStorable(part: unknown, walk: EncodeWalk): boolean {
+  try {
+    runRounds(part, new EncodeWalk(walk.plan));
+    return true;
+  } catch (error) {
+    if (SerializationError.is(error)) return false;
+    throw error;
   }
 }
 
@@ -160,8 +184,8 @@ const operations: Partial<StringifyOperations> = {
     if (value === null) return "null";
     const type = typeof value;
     if (type === "function" || type === "symbol") walk.refuse(describeFound(value));
-    if (type === "bigint" && !isBigintWithin(value as bigint, walk.limits.bigintDigits)) {
-      walk.refuse(`a BigInt of more than ${walk.limits.bigintDigits} digits`);
+    if (type === "bigint" && !isBigintWithin(value as bigint, walk.plan.limits.bigintDigits)) {
+      walk.refuse(`a BigInt of more than ${walk.plan.limits.bigintDigits} digits`);
     }
     return type;
   },
@@ -197,7 +221,7 @@ const operations: Partial<StringifyOperations> = {
 
   regExpInfo(regExp: RegExp) {
     const parts = regExpParts(regExp);
-    const limit = walking().limits.regExpLength;
+    const limit = walking().plan.limits.regExpLength;
     const { length } = parts.source;
     if (length > limit) walking().refuse(`a RegExp of ${length} characters (the limit is ${limit})`);
     return parts;
@@ -228,7 +252,7 @@ const operations: Partial<StringifyOperations> = {
   indicesOf(array: readonly unknown[]) {
     const indices = filterArrayIndices(Object.keys(array));
     const holes = array.length - indices.length;
-    const limit = walking().limits.arrayHoles;
+    const limit = walking().plan.limits.arrayHoles;
     if (holes > limit) walking().refuse(`a sparse array with ${holes} holes (the limit is ${limit})`);
     return indices;
   },

@@ -20,7 +20,7 @@ beforeAll(async () => {
     platform: "neutral",
     external: /^node:/,
   });
-  const { output } = await build.generate({ format: "iife", name: "serde", minify: true });
+  const { output } = await build.generate({ format: "iife", name: "serde", minify: true, keepNames: true });
   await build.close();
   bundle = output[0].code;
 });
@@ -58,7 +58,7 @@ const nodeGlobals = [
 describe("the guest build", () => {
   test("needs no module and stays small", () => {
     expect(bundle).not.toMatch(/\brequire\(|\bimport\(|node:/);
-    expect(Buffer.byteLength(bundle)).toBeLessThan(40_000);
+    expect(Buffer.byteLength(bundle)).toBeLessThan(50_000);
   });
 
   test("decodes into values of the realm itself", () => {

@@ -145,10 +145,27 @@ describe("what encoding does not write is refused", () => {
     expect(decode(`[["Uint8Array",1,4,2],${buffer},1]`, [blob])).toEqual(new Uint8Array(2));
   });
 
-  test("a text of too many parts is refused before it is parsed", () => {
-    expect(refusalOf(`[${"[],".repeat(3_000_000)}[]]`).message).toContain("1000000 parts");
-    const commas = `["${',\\"'.repeat(1_500_000)}"]`;
-    expect(decode(commas, [], { limits: { nodes: 1_000_000 } })).toBe(',"'.repeat(1_500_000));
+  test("a text of too many parts or of brackets alone is refused before it is parsed", () => {
+    expect(refusalOf(`[${"[],".repeat(6_000_000)}[]]`).message).toContain("1000000 parts");
+    expect(refusalOf("[".repeat(10_000_000)).message).toContain("nested deeper");
+    expect(refusalOf(`[["${'\\"[,'.repeat(50_000)}`).message).toContain("not JSON");
+  });
+
+  test("commas and brackets inside of strings are no parts", () => {
+    const value = { text: ',[{"\\'.repeat(400_000), "[[[": ["]}"] };
+    const { text } = encode(value);
+    const limits = { nodes: 100 };
+    expect(decode(text, [], { limits })).toEqual(value);
+  });
+
+  test("as many parts as can be written can be read, in the longest form", () => {
+    const limits = { nodes: 40_000 };
+    const views: Record<string, unknown> = Object.create(null);
+    const memory = new ArrayBuffer(20_000);
+    for (let index = 0; index < 19_990; index++) views[`k${index}`] = new Uint8Array(memory, index, 5);
+    const { text, blobs } = encode(views, { limits });
+    expect(text.length).toBeGreaterThan(64 * 1024);
+    expect(decode(text, blobs, { limits })).toEqual(views);
   });
 
   test("an unknown type is named", () => {

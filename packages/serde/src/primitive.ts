@@ -1,4 +1,5 @@
 import { stringify } from "devalue";
+import { endOfString } from "./json-outline.ts";
 import { defaultLimits } from "./limits.ts";
 import { bigintFault, isBigintWithin } from "./types/text-values.ts";
 
@@ -67,11 +68,15 @@ export function decodePrimitive(text: string): PrimitiveDecoding {
   if (text.charCodeAt(0) !== openBracket || text.length > defaultLimits.textLength) return miss;
   const first = text.charCodeAt(1);
   if (first === openBracket) return decodeBigint(text);
-  return first === openBrace ? miss : decodeJsonPrimitive(text);
+  // Only a text that can be nothing but one primitive is parsed here: what else a large one holds was not looked at.
+  const isOne = first === quote ? endOfString(text, 1) === text.length - 2 : text.length <= maxNumberLength;
+  return isOne ? decodeJsonPrimitive(text) : miss;
 }
 
 const openBracket = 0x5b;
-const openBrace = 0x7b;
+const quote = 0x22;
+// No number is written with more than 24 characters.
+const maxNumberLength = 32;
 
 function decodeJsonPrimitive(text: string): PrimitiveDecoding {
   let table: unknown;

@@ -1,10 +1,10 @@
 import {
   brand,
-  ConfigError,
   codeOf,
   FatalError,
   HookConflictError,
   HookNotFoundError,
+  InvalidCursorError,
   InvalidDurationError,
   InvalidWorkflowFunctionError,
   InvariantError,
@@ -13,6 +13,7 @@ import {
   NotInWorkflowOrStepContextError,
   PerdureError,
   RetryableError,
+  RunNotParkedError,
   RunParkedError,
   SerializationError,
   StepLostError,
@@ -21,7 +22,6 @@ import {
   UnavailableInWorkflowContextError,
   UndecodableError,
   UnknownEventError,
-  WorkerSetupError,
   WorkflowCalledDirectlyError,
   WorkflowNotRegisteredError,
   WorkflowRunCancelledError,
@@ -69,18 +69,23 @@ const builtInClasses: ReadonlySet<string> = new Set([
   "SuppressedError",
 ]);
 
-const hiddenKeys = ["errors", "error", "suppressed"] as const;
+/** The own properties of built-in error classes that are not enumerable. */
+export const hiddenKeys = ["errors", "error", "suppressed"] as const;
 // A name that is an own enumerable property stays one, as class fields make it.
 const recordedKeys: ReadonlySet<string> = new Set(["message", "stack", "cause"]);
 
 // Constructors are called by `Reflect.construct` alone, with the arguments that the class of the record takes.
 type ErrorClass = abstract new (...args: never[]) => object;
 
-const classesByCode: Readonly<Record<string, ErrorClass>> = {
-  CONFIG_INVALID: ConfigError,
+/**
+ * The classes of `@perdure/errors` that code in a workflow, a step or a client can meet, by the code of their instances.
+ * Any other one, of setup and tools, comes back as PerdureError, for which the `is` of its class still holds.
+ */
+export const classesByCode: Readonly<Record<string, ErrorClass>> = {
   FATAL: FatalError,
   HOOK_CONFLICT: HookConflictError,
   HOOK_NOT_FOUND: HookNotFoundError,
+  INVALID_CURSOR: InvalidCursorError,
   INVALID_DURATION: InvalidDurationError,
   INVALID_WORKFLOW_FUNCTION: InvalidWorkflowFunctionError,
   INVARIANT: InvariantError,
@@ -92,6 +97,7 @@ const classesByCode: Readonly<Record<string, ErrorClass>> = {
   RUN_ENDED: WorkflowRunEndedError,
   RUN_FAILED: WorkflowRunFailedError,
   RUN_NOT_FOUND: WorkflowRunNotFoundError,
+  RUN_NOT_PARKED: RunNotParkedError,
   RUN_PARKED: RunParkedError,
   SERIALIZATION_FAILED: SerializationError,
   STEP_LOST: StepLostError,
@@ -107,7 +113,6 @@ const classesByCode: Readonly<Record<string, ErrorClass>> = {
   UNAVAILABLE_IN_WORKFLOW_CONTEXT: UnavailableInWorkflowContextError,
   UNDECODABLE: UndecodableError,
   UNKNOWN_EVENT: UnknownEventError,
-  WORKER_SETUP: WorkerSetupError,
   WORKFLOW_CALLED_DIRECTLY: WorkflowCalledDirectlyError,
   WORKFLOW_NOT_REGISTERED: WorkflowNotRegisteredError,
   WORKFLOW_STUCK: WorkflowStuckError,
