@@ -1,1 +1,1 @@
-export {};
+export { createLocalWorld, type LocalWorldOptions, localWorld } from "./local-world.ts";

@@ -1,0 +1,91 @@
+/**
+ * Who in this process wants to know of changes: listeners of `wake`, and calls that wait for a run to end.
+ *
+ * Changes of this process arrive here after their commit and are told in a later turn of the event loop, once per run.
+ * Changes of other processes arrive as "something has changed".
+ */
+import type { WakeHint } from "@perdure/world";
+
+/** What a commit has changed about one run. */
+export interface RunChange {
+  readonly runId: string;
+  /** Whether it ended or was parked by this change. */
+  readonly settled: boolean;
+  /** Whether a worker should look: the run may be due, or it moved under its driver. */
+  readonly hint: boolean;
+  /** The worker that drives the run and has not made this change itself; null: any worker may take it. */
+  readonly owner: string | null;
+}
+
+/** More runs than this in one turn of the event loop are told as one hint that anything may have changed. */
+const namedHintsMax = 64;
+
+export class ChangeSignals {
+  readonly #listeners = new Set<(hint: WakeHint) => void>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #changed = new Set<string>();
+  #anything = false;
+  #scheduled = false;
+
+  /** Whether anybody wants to know. */
+  get isWatched(): boolean {
+    return this.#listeners.size > 0 || this.#waiters.size > 0;
+  }
+
+  listen(callback: (hint: WakeHint) => void): () => void {
+    const listener = (hint: WakeHint): void => callback(hint);
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Calls back each time that the run may have ended or been parked. Returns the way to stop. */
+  waitFor(runId: string, callback: () => void): () => void {
+    const waiters = this.#waiters.get(runId) ?? new Set();
+    this.#waiters.set(runId, waiters.add(callback));
+    return () => {
+      waiters.delete(callback);
+      if (waiters.size === 0 && this.#waiters.get(runId) === waiters) this.#waiters.delete(runId);
+    };
+  }
+
+  /** Changes that this process has committed. */
+  changed(changes: readonly RunChange[]): void {
+    for (const { runId, settled, hint } of changes) {
+      if (settled) for (const callback of [...(this.#waiters.get(runId) ?? [])]) callback();
+      if (hint && this.#listeners.size > 0) {
+        this.#changed.add(runId);
+        this.#schedule();
+      }
+    }
+  }
+
+  /** Another connection has written something. */
+  changedElsewhere(): void {
+    for (const waiters of [...this.#waiters.values()]) for (const callback of [...waiters]) callback();
+    this.changedAnything();
+  }
+
+  /** Tell the listeners that any run may have changed. */
+  changedAnything(): void {
+    if (this.#listeners.size === 0) return;
+    this.#anything = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#tell());
+  }
+
+  #tell(): void {
+    this.#scheduled = false;
+    const one = this.#anything || this.#changed.size > namedHintsMax;
+    const hints: WakeHint[] = one ? [{ runId: null }] : [...this.#changed].map((runId) => ({ runId }));
+    this.#anything = false;
+    this.#changed.clear();
+    for (const listener of [...this.#listeners]) for (const hint of hints) listener(hint);
+  }
+}

@@ -1,0 +1,101 @@
+/** Logs: reading, and the append that everything rests on. */
+import { invariant, StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
+import {
+  type Admitted,
+  type AppendRequest,
+  type AppendResult,
+  admitDriverAppend,
+  admitOutsideAppend,
+  type DriverAppend,
+  isEnded,
+  type LogEvent,
+  type OutsideAppend,
+  type WorldLog,
+} from "@perdure/world";
+import { Refusal } from "./group-commit.ts";
+import type { CachedRun } from "./run-cache.ts";
+import { type Announce, changeOf, type Store } from "./store.ts";
+
+/**
+ * The most events in one append. One transaction of so many keeps the event loop for some 40 ms, which is the price of a
+ * fan-out of that size.
+ */
+export const eventsPerAppendMax = 10_000;
+
+export function localLog(store: Store): WorldLog {
+  return {
+    read: (runId, { after, limit }) => store.read(() => readLog(store, runId, after, limit)),
+    append: (runId, request) => store.write((announce) => append(store, runId, request, announce)),
+  };
+}
+
+/** Refuses an append that is larger than the capability says; null when it is not. */
+export function refuseSize(count: number): Refusal | null {
+  if (count <= eventsPerAppendMax) return null;
+  const message = `One append of ${count} events; this store takes ${eventsPerAppendMax}.`;
+  return new Refusal(
+    new StoreError("STORE_UNSUPPORTED", message, { hint: "Cut the append at `capabilities.maxEventsPerAppend`." }),
+  );
+}
+
+/** Writes the events of an append and the row that they lead to. */
+export function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void {
+  for (const event of admitted.events) store.events.insert(entry.rid, event);
+  store.tokens.apply(entry.rid, admitted.events);
+  if (isEnded(admitted.run.status)) store.tokens.freeAll(entry.rid);
+  store.runs.update(entry.rid, entry.run, admitted.run);
+  store.cache.advance(entry, admitted);
+}
+
+function readLog(store: Store, runId: string, after: number, limit: number): readonly LogEvent[] {
+  const stored = store.runs.byId(runId);
+  return stored === null ? [] : store.events.read(stored.rid, after, limit);
+}
+
+function append(store: Store, runId: string, request: AppendRequest, announce: Announce): AppendResult | Refusal {
+  const tooLarge = request.by === "driver" ? refuseSize(request.facts.length + request.decisions.length) : null;
+  if (tooLarge !== null) return tooLarge;
+  const entry = store.cache.get(runId);
+  if (entry === null) return new Refusal(new WorkflowRunNotFoundError(runId));
+  return request.by === "driver"
+    ? appendDriver(store, entry, request, announce)
+    : appendOutside(store, entry, request, announce);
+}
+
+function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, announce: Announce): AppendResult {
+  const context = store.context();
+  const tailBefore = entry.run.tail;
+  const verdict = admitDriverAppend(entry.run, store.cache.viewOf(entry), request, context);
+  if (verdict.kind === "fenced" || verdict.kind === "refused") return verdict;
+  if (verdict.kind !== "admitted") {
+    const events = store.events.read(entry.rid, request.after, -1);
+    const reply = { events, tail: tailBefore, storeNow: context.storeNow };
+    return verdict.kind === "moved"
+      ? { kind: "moved", ...reply }
+      : { kind: "appended", ...reply, released: verdict.released };
+  }
+  const unseen =
+    request.after < tailBefore ? store.events.read(entry.rid, request.after, tailBefore - request.after) : [];
+  writeAdmitted(store, entry, verdict);
+  const { run, released } = verdict;
+  announce(changeOf(run, released && run.wakeAt !== null));
+  const events = unseen.length === 0 ? verdict.events : [...unseen, ...verdict.events];
+  return { kind: "appended", events, tail: run.tail, storeNow: context.storeNow, released };
+}
+
+function appendOutside(store: Store, entry: CachedRun, request: OutsideAppend, announce: Announce): AppendResult {
+  const writtenBefore = store.events.positionOfKey(entry.rid, request.key);
+  const context = { ...store.context(), writtenBefore };
+  const verdict = admitOutsideAppend(entry.run, store.cache.viewOf(entry), request, context);
+  if (verdict.kind === "refused") return verdict;
+  invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
+  const { storeNow } = context;
+  if (verdict.kind === "duplicate") {
+    const events = store.events.read(entry.rid, verdict.first - 1, verdict.last - verdict.first + 1);
+    return { kind: "appended", events, tail: entry.run.tail, storeNow, released: verdict.released };
+  }
+  writeAdmitted(store, entry, verdict);
+  const { run, events, released } = verdict;
+  announce(changeOf(run, true, run.owner ?? run.endedOwner));
+  return { kind: "appended", events, tail: run.tail, storeNow, released };
+}

@@ -1,0 +1,132 @@
+/**
+ * What this process remembers of runs, so that an append need not read them again: the row, and the fold of the log.
+ *
+ * A transaction may trust a remembered row only if no other connection has committed since it was read. SQLite's
+ * `data_version` tells exactly that; when it has moved, every entry is of an older *generation* and its row is read
+ * again. A fold is valid if and only if its tail equals the row's, else the events that are missing are read, without
+ * payloads, and applied.
+ *
+ * Entries are changed inside of the transaction, before it is durable; when it is rolled back, everything is forgotten.
+ * So a fold that is ahead of the file is never seen. Bounded by the number of entries and by the number of events that
+ * the folds stand for; the least recently used go first.
+ */
+import { type Admitted, fold, isEnded, type RunRecord, RunView } from "@perdure/world";
+import type { EventRows } from "./event-rows.ts";
+import type { RunRows, StoredRun } from "./run-rows.ts";
+
+/** About 1 KB each. */
+const entriesMax = 10_000;
+/** About 200 bytes each, if every second event creates an entity. */
+const foldedEventsMax = 300_000;
+
+/** One remembered run. `run` and `view` are replaced as appends go on. */
+export interface CachedRun {
+  readonly rid: number;
+  run: RunRecord;
+  view: RunView | null;
+  generation: number;
+}
+
+export class RunCache {
+  readonly #runs: RunRows;
+  readonly #events: EventRows;
+  readonly #entries = new Map<string, CachedRun>();
+  #foldedEvents = 0;
+  #generation = 0;
+
+  constructor(runs: RunRows, events: EventRows) {
+    this.#runs = runs;
+    this.#events = events;
+  }
+
+  /** Another connection has written: rows are to be read again. */
+  nextGeneration(): void {
+    this.#generation += 1;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#foldedEvents = 0;
+  }
+
+  /** The run as this transaction sees it; null when there is none. */
+  get(runId: string): CachedRun | null {
+    const known = this.#entries.get(runId);
+    if (known === undefined) {
+      const stored = this.#runs.byId(runId);
+      return stored === null ? null : this.remember(stored, null);
+    }
+    this.#entries.delete(runId);
+    if (known.generation !== this.#generation) {
+      const stored = this.#runs.byId(runId);
+      if (stored === null || stored.rid !== known.rid) {
+        this.#foldedEvents -= known.view?.tail ?? 0;
+        return stored === null ? null : this.remember(stored, null);
+      }
+      known.run = stored.run;
+      known.generation = this.#generation;
+    }
+    this.#entries.set(runId, known);
+    return known;
+  }
+
+  /** Enter a run that was just written or read. */
+  remember(stored: StoredRun, view: RunView | null): CachedRun {
+    const entry: CachedRun = { rid: stored.rid, run: stored.run, view, generation: this.#generation };
+    this.#entries.set(stored.run.runId, entry);
+    this.#foldedEvents += view?.tail ?? 0;
+    this.#evict();
+    return entry;
+  }
+
+  /**
+   * The fold of the run's whole log; an empty one for a run that has ended, since no rule looks at it then. Throws
+   * `UnknownEventError` when the log holds an event of a newer version.
+   */
+  viewOf(entry: CachedRun): RunView {
+    const { view, run, rid } = entry;
+    if (isEnded(run.status)) return RunView.empty();
+    if (view !== null && view.tail === run.tail) return view;
+    const base = view !== null && view.tail < run.tail ? view : RunView.empty();
+    const missing = this.#events.readHeads(rid, base.tail);
+    this.#foldedEvents += missing.length - (base === view ? 0 : (view?.tail ?? 0));
+    entry.view = fold(missing, base, run.runId);
+    this.#evict();
+    return entry.view;
+  }
+
+  /** Take over an append that was written in this transaction. */
+  advance(entry: CachedRun, { run, fork, events }: Admitted): void {
+    entry.run = run;
+    entry.view?.absorb(fork);
+    if (entry.view !== null) this.#foldedEvents += events.length;
+    if (isEnded(run.status)) this.#dropView(entry);
+  }
+
+  /** Take over a row that was written in this transaction. */
+  replace(stored: StoredRun): void {
+    const known = this.#entries.get(stored.run.runId);
+    if (known === undefined) {
+      this.remember(stored, null);
+      return;
+    }
+    known.run = stored.run;
+    known.generation = this.#generation;
+  }
+
+  /** Nothing more will be admitted against the fold of a run that has ended. */
+  #dropView(entry: CachedRun): void {
+    this.#foldedEvents -= entry.view?.tail ?? 0;
+    entry.view = null;
+  }
+
+  #evict(): void {
+    for (const [runId, entry] of this.#entries) {
+      if (this.#entries.size <= entriesMax && this.#foldedEvents <= foldedEventsMax) return;
+      // The newest entry is the one in use; a single log above the bound stays until another run is used.
+      if (this.#entries.size === 1) return;
+      this.#entries.delete(runId);
+      this.#foldedEvents -= entry.view?.tail ?? 0;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
+import type { Heartbeat, WorkerInfo } from "@perdure/world";
+import type { DatabaseSync, StatementSync } from "./sqlite.ts";
+
+/** Announces a worker, or renews it. Parameters: namespace id, worker id, beat (ms), lease (ms), workflow ids as JSON. */
+export const beatSql = `INSERT INTO workers (namespace_id, id, beat_at, lease_ms, workflows) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (namespace_id, id) DO UPDATE SET beat_at = excluded.beat_at, lease_ms = excluded.lease_ms, workflows = excluded.workflows`;
+
+/** Finds each owner once, by a seek per owner however many runs they hold. */
+const ownersSql = `WITH RECURSIVE owners (owner) AS (
+  SELECT min(owner) FROM runs WHERE namespace_id = ?1 AND owner IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(r.owner) FROM runs r WHERE r.namespace_id = ?1 AND r.owner > owners.owner)
+  FROM owners WHERE owners.owner IS NOT NULL
+)
+SELECT owners.owner, w.beat_at, w.lease_ms
+FROM owners LEFT JOIN workers w ON w.namespace_id = ?1 AND w.id = owners.owner
+WHERE owners.owner IS NOT NULL`;
+
+export class WorkerRows {
+  readonly #namespaceId: number;
+  readonly #beat: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #owners: StatementSync;
+
+  constructor(db: DatabaseSync, namespaceId: number) {
+    this.#namespaceId = namespaceId;
+    this.#beat = db.prepare(beatSql);
+    this.#remove = db.prepare("DELETE FROM workers WHERE namespace_id = ? AND id = ?");
+    this.#owners = db.prepare(ownersSql);
+  }
+
+  beat(worker: WorkerInfo, now: number): void {
+    this.#beat.run(this.#namespaceId, worker.id, now, worker.leaseMs, JSON.stringify(worker.workflows));
+  }
+
+  remove(workerId: string): void {
+    this.#remove.run(this.#namespaceId, workerId);
+  }
+
+  /** The workers that hold a claim, with their last beat; null for one that never beat or has retired. */
+  owners(): readonly { readonly owner: string; readonly beat: Heartbeat | null }[] {
+    const rows = this.#owners.all(this.#namespaceId) as unknown as readonly OwnerRow[];
+    return rows.map(({ owner, beat_at, lease_ms }) => ({
+      owner,
+      beat: beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },
+    }));
+  }
+}
+
+interface OwnerRow {
+  readonly owner: string;
+  readonly beat_at: number | null;
+  readonly lease_ms: number | null;
+}
