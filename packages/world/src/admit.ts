@@ -156,6 +156,7 @@ class Batch {
   readonly #tokens = new Map<string, string | null>();
   #index = 0;
   #earliestNewWait: number | null = null;
+  #hasConflict = false;
 
   constructor(
     run: RunRecord,
@@ -190,8 +191,10 @@ class Batch {
   }
 
   /** The verdict, with the run's row as it will be. */
-  finish(run: RunRecord, release: { readonly wakeAt: number | null } | null): Admitted {
+  finish(run: RunRecord, asked: { readonly wakeAt: number | null } | null): Admitted {
     const { storeNow } = this.#context;
+    // A conflict is news for the workflow code: its driver has to deliver it before it may let go.
+    const release = this.#hasConflict ? null : asked;
     const { fork } = this;
     const ended = isEnded(fork.status);
     const released = ended || (release !== null && run.owner !== null);
@@ -269,6 +272,7 @@ class Batch {
       const owner = changed === undefined ? this.#context.tokenOwner(tokenHash) : changed;
       if (owner !== null) {
         const at = Math.max(this.fork.lastAt, storeNow);
+        this.#hasConflict = true;
         const conflict = { tokenHash, conflictingRunId: owner };
         return { ...fields, at, type: "hook_conflict", correlationId, data: conflict, payload: null };
       }

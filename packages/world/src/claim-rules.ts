@@ -25,7 +25,7 @@ export interface Heartbeat {
 }
 
 /** The state of a run's owner, given the last beat of that worker: null when it never beat, or has retired. */
-export function ownerState(run: RunRecord, beat: Heartbeat | null, storeNow: number): OwnerState {
+export function ownerState(run: Pick<RunRecord, "owner">, beat: Heartbeat | null, storeNow: number): OwnerState {
   if (run.owner === null) return "none";
   return beat !== null && storeNow - beat.at < beat.leaseMs ? "alive" : "dead";
 }

@@ -125,7 +125,7 @@ export class MemorySpace {
   #writeToken(runId: string, event: LogEvent, view: RunView): void {
     if (event.correlationId === null) return;
     if (event.type === "hook_created") {
-      this.tokens.set(event.data.tokenHash, { runId, correlationId: event.correlationId });
+      this.tokens.set(event.data.tokenHash, { runId, correlationId: event.correlationId, position: event.position });
     }
     if (event.type === "hook_disposed") {
       this.#freeToken(runId, event.correlationId, view.entityOf("hook", event.correlationId)?.tokenHash);

@@ -1,0 +1,396 @@
+/** D1, Q, S3: who drives a run, and how it changes hands. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { endedShownMs, expiriesMax } from "../claim-rules.ts";
+import type { Bench } from "./bench.ts";
+import { type ConformanceGroup, scenario } from "./fixture.ts";
+import {
+  cancelled,
+  hookCreated,
+  leaseMs,
+  received,
+  runCompleted,
+  runStarted,
+  sleepFor,
+  sleepUntil,
+  stepCompleted,
+  stepCreated,
+  worker,
+  workflowId,
+} from "./requests.ts";
+import { type TestDriver, written } from "./test-driver.ts";
+
+const nextWakeAt = async (bench: Bench, workflows: readonly string[] = [workflowId]) =>
+  (await bench.world.claims.claim({ worker: worker("idle", workflows), max: 0 })).nextWakeAt;
+
+const parking = { reason: "diverged", detail: "The code asked for another step.", position: 2 } as const;
+
+const claiming = [
+  scenario("Q1: a run that a client created is due at once", async (bench) => {
+    const run = await bench.create();
+    equal(run.wakeAt, bench.now);
+    equal(await nextWakeAt(bench), bench.now);
+    const driver = await bench.claim("w1");
+    const row = await bench.row(run.runId);
+    deepEqual([driver.runId, driver.epoch, row.owner, row.epoch, row.status], [run.runId, 1, "w1", 1, "pending"]);
+  }),
+  scenario("D1: the epoch rises by one with each claim", async (bench) => {
+    const { runId } = await bench.create();
+    for (const epoch of [1, 2, 3]) {
+      const driver = await bench.claim("w1");
+      deepEqual([driver.runId, driver.epoch], [runId, epoch]);
+      await bench.rest(driver, bench.now);
+      equal((await bench.row(runId)).epoch, epoch);
+    }
+  }),
+  scenario("D2: nobody else takes a run while its worker lives", async (bench) => {
+    await bench.drive("w1");
+    bench.advance(leaseMs - 1);
+    deepEqual(await bench.claimable("w2"), []);
+    deepEqual(await bench.claimable("w1"), []);
+  }),
+  scenario("D2: two processes that claim at once share the runs without overlap", async (bench) => {
+    const runs = new Set<string>();
+    for (let index = 0; index < 40; index += 1) runs.add((await bench.create()).runId);
+    const worlds = [bench.world, await bench.fixture.second()];
+    await Promise.all(worlds.map((world, index) => bench.beat(`w${index}`, world)));
+    const claims = Array.from({ length: 12 }, (_, index) =>
+      worlds[index % 2]?.claims.claim({ worker: worker(`w${index % 2}`), max: 5 }),
+    );
+    const claimed = (await Promise.all(claims)).flatMap((result) => result?.runs ?? []);
+    equal(claimed.length, 40);
+    deepEqual(new Set(claimed.map(({ run }) => run.runId)), runs);
+    ok(claimed.every(({ epoch, run }) => epoch === 1 && run.epoch === 1));
+  }),
+  scenario("a worker takes only the workflows that it knows", async (bench) => {
+    const ours = await bench.create({ workflowId: "workflow//a.ts//a" });
+    const other = await bench.create({ workflowId: "workflow//b.ts//b" });
+    deepEqual(await bench.claimable("w1", 10, ["workflow//c.ts//c"]), []);
+    deepEqual(await bench.claimable("w1", 10, []), []);
+    deepEqual(await bench.claimable("w1", 10, ["workflow//a.ts//a", "workflow//c.ts//c"]), [ours.runId]);
+    equal(await nextWakeAt(bench, ["workflow//a.ts//a"]), null);
+    deepEqual(await bench.claimable("w1", 10, ["workflow//b.ts//b"]), [other.runId]);
+  }),
+  scenario("a lost worker's runs go only to workers that know them", async (bench) => {
+    const run = await bench.create();
+    await bench.claim("w1");
+    bench.expire();
+    deepEqual(await bench.claimable("w2", 10, ["workflow//c.ts//c"]), []);
+    deepEqual(await bench.claimable("w2"), [run.runId]);
+  }),
+  scenario("a worker takes no more than it asks for, and hears that there is more", async (bench) => {
+    for (let index = 0; index < 5; index += 1) await bench.create();
+    await bench.beat("w1");
+    const { runs, nextWakeAt: next } = await bench.world.claims.claim({ worker: worker("w1"), max: 3 });
+    equal(runs.length, 3);
+    ok(next !== null && next <= bench.now);
+    equal((await bench.claimable("w1")).length, 2);
+    equal(await nextWakeAt(bench), null);
+  }),
+  scenario("the run that has been due longest comes first", async (bench) => {
+    const late = await bench.drive();
+    const early = await bench.drive();
+    const middle = await bench.drive();
+    await bench.rest(late, bench.now + 300);
+    await bench.rest(early, bench.now + 100);
+    await bench.rest(middle, bench.now + 200);
+    bench.advance(1_000);
+    const order: string[] = [];
+    for (const id of ["w1", "w2", "w3"]) order.push(...(await bench.claimable(id, 1)));
+    deepEqual(order, [early.runId, middle.runId, late.runId]);
+  }),
+  scenario("T3: a run is due at its moment, not before", async (bench) => {
+    const driver = await bench.drive();
+    await driver.decide(sleepFor("wait_a", 5_000));
+    await bench.rest(driver, bench.now + 5_000);
+    equal(await nextWakeAt(bench), bench.now + 5_000);
+    bench.advance(4_999);
+    deepEqual(await bench.claimable("w2"), []);
+    bench.advance(1);
+    deepEqual(await bench.claimable("w2"), [driver.runId]);
+  }),
+  scenario(
+    "T3: overdue runs are due after any outage",
+    async (bench) => {
+      const driver = await bench.drive();
+      await bench.rest(driver, bench.now + 1_000);
+      bench.advance(86_400_000);
+      await bench.fixture.restart();
+      deepEqual(await bench.claimable("w2"), [driver.runId]);
+    },
+    "restart",
+  ),
+  scenario(
+    "D1: a claim outlives the process's connection to the store",
+    async (bench) => {
+      const driver = await bench.drive();
+      await bench.fixture.restart();
+      deepEqual(await bench.claimable("w2"), []);
+      const again = bench.world.log.append(driver.runId, driver.request({ decisions: [stepCreated("step_a")] }));
+      written(await again);
+    },
+    "restart",
+  ),
+  scenario("an ended run is never due", async (bench) => {
+    const driver = await bench.drive();
+    await driver.decide(runCompleted());
+    const idle = await bench.create();
+    written(await bench.world.log.append(idle.runId, cancelled()));
+    bench.expire();
+    deepEqual(await bench.claimable("w2"), []);
+    equal(await nextWakeAt(bench), null);
+  }),
+];
+
+const losing = [
+  scenario("D1: a lost worker's runs are taken over under a new epoch when its lease is over", async (bench) => {
+    const driver = await bench.drive("w1");
+    bench.advance(leaseMs);
+    const next = await bench.claim("w2");
+    deepEqual([next.runId, next.epoch, next.tail], [driver.runId, 2, driver.tail]);
+    equal((await bench.row(driver.runId)).owner, "w2");
+  }),
+  scenario("S3: a worker that beats keeps its runs", async (bench) => {
+    await bench.drive("w1");
+    for (let beat = 0; beat < 5; beat += 1) {
+      bench.advance(leaseMs - 1);
+      await bench.beat("w1");
+      deepEqual(await bench.claimable("w2"), []);
+    }
+  }),
+  scenario("a worker that never beat counts as lost", async (bench) => {
+    const run = await bench.create();
+    await bench.world.claims.claim({ worker: worker("w1"), max: 1 });
+    deepEqual(await bench.claimable("w2"), [run.runId]);
+  }),
+  scenario("a worker that retires leaves its runs to others at once", async (bench) => {
+    const driver = await bench.drive("w1");
+    await bench.world.claims.retire("w1");
+    const next = await bench.claim("w2");
+    deepEqual([next.runId, next.epoch], [driver.runId, 2]);
+    equal((await driver.try({ decisions: [stepCreated("step_a")] })).kind, "fenced");
+  }),
+  scenario("D1: a driver whose run was taken over writes, releases and parks nothing", async (bench) => {
+    const stale = await bench.drive("w1");
+    bench.expire();
+    const next = await bench.claim("w2");
+    const { runId, epoch } = stale;
+    await bench.untouched(runId, async () => {
+      deepEqual(await stale.try({ decisions: [stepCreated("step_a")] }), { kind: "fenced" });
+      deepEqual(await stale.try({ decisions: [runCompleted()] }), { kind: "fenced" });
+      deepEqual(await stale.try({ ifTail: 99, release: { wakeAt: null } }), { kind: "fenced" });
+      equal(await bench.world.claims.release(runId, { epoch, ifTail: stale.tail, wakeAt: null }), "fenced");
+      equal(await bench.world.park(runId, epoch, parking), false);
+    });
+    await next.decide(stepCreated("step_a"));
+  }),
+  scenario("D1: a driver is fenced after it gave the run back itself", async (bench) => {
+    const driver = await bench.drive();
+    await bench.rest(driver);
+    await bench.untouched(driver.runId, async () => {
+      equal((await driver.try({ decisions: [stepCreated("step_a")] })).kind, "fenced");
+    });
+  }),
+  scenario("D1: an epoch of the future is no better", async (bench) => {
+    const driver = await bench.drive();
+    const request = { ...driver.request({ decisions: [stepCreated("step_a")] }), epoch: 2 };
+    equal((await bench.untouched(driver.runId, () => driver.send(request))).kind, "fenced");
+  }),
+  scenario("Q3: a run whose workers keep dying without progress is parked as stalled", async (bench) => {
+    const driver = await bench.drive("w0");
+    await loseWorkers(bench, expiriesMax + 1, 1);
+    const row = await bench.row(driver.runId);
+    deepEqual([row.parked?.reason, row.parked?.since, row.owner, row.status], ["stalled", bench.now, null, "running"]);
+    bench.expire();
+    deepEqual(await bench.claimable("w9"), []);
+    equal(await bench.world.unpark(driver.runId), true);
+    equal((await bench.row(driver.runId)).expiries, 0);
+    const next = await bench.claim("w9");
+    await next.decide(stepCreated("step_a"), runCompleted());
+  }),
+  scenario("Q3: a stalled run's last driver is fenced", async (bench) => {
+    await bench.drive("w0");
+    const drivers = await loseWorkers(bench, expiriesMax + 1, 1);
+    const last = drivers.at(-1);
+    ok(last !== undefined);
+    equal((await last.try({ decisions: [stepCreated("step_a")] })).kind, "fenced");
+  }),
+  scenario("Q3: progress resets the count of lost workers", async (bench) => {
+    const driver = await bench.drive("w0");
+    const lost = await loseWorkers(bench, expiriesMax, 0);
+    await lost.at(-1)?.decide(stepCreated("step_a"));
+    const after = await loseWorkers(bench, expiriesMax, 0);
+    equal(after.length, expiriesMax);
+    equal((await bench.row(driver.runId)).parked, null);
+  }),
+  scenario("Q3: giving the run back resets the count of lost workers", async (bench) => {
+    const driver = await bench.drive("w0");
+    const lost = await loseWorkers(bench, expiriesMax, 0);
+    const last = lost.at(-1);
+    ok(last !== undefined);
+    await bench.rest(last, bench.now);
+    await bench.claim("wx");
+    equal((await loseWorkers(bench, expiriesMax - 1, 0)).length, expiriesMax - 1);
+    equal((await bench.row(driver.runId)).parked, null);
+  }),
+];
+
+/**
+ * Lets the owner die again and again; `missing` of the last rounds find nothing to claim. The first round after progress
+ * does not count yet.
+ */
+async function loseWorkers(bench: Bench, rounds: number, missing: number): Promise<TestDriver[]> {
+  const drivers: TestDriver[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    bench.expire();
+    const id = `lost ${bench.now}`;
+    if (round < rounds - missing) drivers.push(await bench.claim(id));
+    else deepEqual(await bench.claimable(id), []);
+  }
+  return drivers;
+}
+
+const polling = [
+  scenario("a poll shows a run to which somebody else wrote", async (bench) => {
+    const driver = await bench.drive("w1");
+    const quiet = await bench.drive("w1");
+    await driver.decide(hookCreated("hook_a", "t"));
+    await quiet.decide(stepCreated("step_a"));
+    deepEqual(await bench.world.claims.poll("w1"), []);
+    const second = await bench.fixture.second();
+    written(await second.log.append(driver.runId, received("hook_a", "payload", "k")));
+    const expected = { runId: driver.runId, epoch: 1, tail: 4, status: "running" };
+    deepEqual(plain(await bench.world.claims.poll("w1")), [expected]);
+    deepEqual(plain(await bench.world.claims.poll("w1")), [expected]);
+    deepEqual(await bench.world.claims.poll("w2"), []);
+  }),
+  scenario("a poll is quiet again after the driver's next append", async (bench) => {
+    const driver = await bench.drive("w1");
+    await driver.decide(hookCreated("hook_a", "t"));
+    written(await bench.world.log.append(driver.runId, received("hook_a", "payload", "k")));
+    await driver.decide(stepCreated("step_a"));
+    deepEqual(await bench.world.claims.poll("w1"), []);
+  }),
+  scenario("X2: a poll shows a run that was cancelled under its driver", async (bench) => {
+    const driver = await bench.drive("w1");
+    written(await bench.world.log.append(driver.runId, cancelled()));
+    const expected = { runId: driver.runId, epoch: 1, tail: 3, status: "cancelled" };
+    deepEqual(plain(await bench.world.claims.poll("w1")), [expected]);
+    deepEqual(plain(await (await bench.fixture.second()).claims.poll("w1")), [expected]);
+    deepEqual(await bench.world.claims.poll("w2"), []);
+    bench.advance(endedShownMs - 1);
+    deepEqual(plain(await bench.world.claims.poll("w1")), [expected]);
+    bench.advance(1);
+    deepEqual(await bench.world.claims.poll("w1"), []);
+  }),
+  scenario("a poll does not show what the worker itself ended, nor what nobody held", async (bench) => {
+    const driver = await bench.drive("w1");
+    const idle = await bench.drive("w1");
+    await driver.decide(runCompleted());
+    await bench.rest(idle);
+    written(await bench.world.log.append(idle.runId, cancelled()));
+    deepEqual(await bench.world.claims.poll("w1"), []);
+  }),
+];
+
+const plain = <T extends object>(items: readonly T[]): T[] => items.map((item) => ({ ...item }));
+
+const releasing = [
+  scenario("D5: a release sets when the run is due", async (bench) => {
+    const driver = await bench.drive();
+    await bench.rest(driver, bench.now + 500);
+    const row = await bench.row(driver.runId);
+    deepEqual([row.owner, row.wakeAt, row.epoch, row.tail], [null, bench.now + 500, 1, 2]);
+  }),
+  scenario("D5: a release without a moment leaves the run to outside events", async (bench) => {
+    const driver = await bench.drive();
+    await driver.decide(hookCreated("hook_a", "t"));
+    await bench.rest(driver);
+    bench.expire();
+    deepEqual(await bench.claimable("w2"), []);
+    equal(await nextWakeAt(bench), null);
+    written(await bench.world.log.append(driver.runId, received("hook_a", "payload", "k")));
+    equal(await nextWakeAt(bench), bench.now);
+    deepEqual(await bench.claimable("w2"), [driver.runId]);
+  }),
+  scenario("D3: a release is refused when the log has moved, and the claim stays", async (bench) => {
+    const driver = await bench.drive();
+    await driver.decide(hookCreated("hook_a", "t"));
+    written(await bench.world.log.append(driver.runId, received("hook_a", "payload", "k")));
+    const { runId, epoch, tail } = driver;
+    await bench.untouched(runId, async () => {
+      equal(await bench.world.claims.release(runId, { epoch, ifTail: tail, wakeAt: null }), "moved");
+    });
+    await driver.catchUp();
+    await bench.rest(driver);
+  }),
+  scenario("a release that is sent again succeeds again and changes nothing", async (bench) => {
+    const driver = await bench.drive();
+    await bench.rest(driver, bench.now + 500);
+    await bench.untouched(driver.runId, () => bench.rest(driver, bench.now + 900));
+  }),
+  scenario("Q1: a release that is sent again does not undo what others did meanwhile", async (bench) => {
+    const driver = await bench.drive("w1");
+    await driver.decide(hookCreated("hook_a", "t"));
+    await bench.rest(driver);
+    const { runId, epoch, tail } = driver;
+    const again = () => bench.world.claims.release(runId, { epoch, ifTail: tail, wakeAt: null });
+    written(await bench.world.log.append(runId, received("hook_a", "payload", "k")));
+    equal(await bench.untouched(runId, again), "fenced");
+    await bench.claim("w2");
+    equal(await bench.untouched(runId, again), "fenced");
+  }),
+  scenario("a release of an unknown run is fenced", async (bench) => {
+    equal(await bench.world.claims.release("wrun_unknown", { epoch: 1, ifTail: 1, wakeAt: null }), "fenced");
+  }),
+  scenario("D5: an append can end the claim in the same commit", async (bench) => {
+    const driver = await bench.drive("w1");
+    const reply = await driver.append({ decisions: [hookCreated("hook_a", "t")], release: { wakeAt: bench.now + 40 } });
+    equal(reply.released, true);
+    const row = await bench.row(driver.runId);
+    deepEqual([row.owner, row.wakeAt], [null, bench.now + 40]);
+    bench.advance(40);
+    equal((await bench.claim("w2")).epoch, 2);
+  }),
+  scenario("Q1: it takes the earliest of the given moment and of its own new waits", async (bench) => {
+    const moments: [given: number | null, expected: number][] = [
+      [null, 100],
+      [50, 50],
+      [300, 100],
+    ];
+    for (const [given, expected] of moments) {
+      const driver = await bench.drive();
+      const base = bench.now;
+      const decisions = [sleepFor("wait_a", 200), sleepUntil("wait_b", base + 100)];
+      await driver.append({ decisions, release: { wakeAt: given === null ? null : base + given } });
+      equal((await bench.row(driver.runId)).wakeAt, base + expected);
+    }
+  }),
+  scenario("Q1: it keeps the claim when somebody wrote what the driver has not seen", async (bench) => {
+    const driver = await bench.drive("w1");
+    await driver.decide(hookCreated("hook_a", "t"));
+    written(await bench.world.log.append(driver.runId, received("hook_a", "payload", "k")));
+    const reply = await driver.append({ decisions: [stepCreated("step_a")], release: { wakeAt: null } });
+    deepEqual([reply.released, reply.events.map((event) => event.type)], [false, ["hook_received", "step_created"]]);
+    equal((await bench.row(driver.runId)).owner, "w1");
+    await driver.facts(stepCompleted("step_a"));
+  }),
+  scenario("Q1: an outside event does not take a claimed run from its driver", async (bench) => {
+    const driver = await bench.drive("w1");
+    await driver.decide(hookCreated("hook_a", "t"));
+    written(await bench.world.log.append(driver.runId, received("hook_a", "payload", "k")));
+    deepEqual(await bench.claimable("w2"), []);
+  }),
+  scenario("Q1: a run that was given back is due again when its worker is long gone", async (bench) => {
+    const run = await bench.create();
+    const driver = await bench.claim("w1");
+    await driver.append({ facts: [runStarted()], release: { wakeAt: bench.now + 1 } });
+    await bench.world.claims.retire("w1");
+    bench.advance(1);
+    deepEqual(await bench.claimable("w2"), [run.runId]);
+  }),
+];
+
+export const claimGroup: ConformanceGroup = {
+  subject: "claims",
+  cases: [...claiming, ...losing, ...polling, ...releasing],
+};

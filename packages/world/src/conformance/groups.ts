@@ -1,0 +1,23 @@
+import { admitGroup } from "./admit-cases.ts";
+import { claimGroup } from "./claim-cases.ts";
+import { clockGroup } from "./clock-cases.ts";
+import type { ConformanceGroup } from "./fixture.ts";
+import { hookGroup } from "./hook-cases.ts";
+import { logGroup } from "./log-cases.ts";
+import { raceGroup } from "./race-cases.ts";
+import { listGroup, parkGroup, runGroup, storeGroup, waitGroup } from "./run-cases.ts";
+
+/** Every case of the suite, by subject. */
+export const conformanceGroups: readonly ConformanceGroup[] = [
+  logGroup,
+  admitGroup,
+  clockGroup,
+  claimGroup,
+  raceGroup,
+  hookGroup,
+  runGroup,
+  listGroup,
+  waitGroup,
+  parkGroup,
+  storeGroup,
+];
