@@ -18,6 +18,7 @@ export default defineConfig({
       "scripts/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/dist/**", "**/fixtures/**"],
+    globalSetup: ["packages/core/scripts/guest-global-setup.ts"],
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -1,0 +1,91 @@
+/** The report of a divergence: the log and the code do not ask for the same thing. Pure text. */
+import type { LogEvent, ParkReason } from "@perdure/world";
+import type { Planned } from "./planned-decision.ts";
+
+/** One side of a divergence. */
+export interface OperationReport {
+  /** Type of the event. */
+  readonly type: string;
+  /** In words: `charge #2`, `sleep #1`, `hook #1`. */
+  readonly label: string;
+  readonly correlationId: string | null;
+  readonly inputDigest: string | null;
+}
+
+/** Why an execution cannot go on. The run is parked with it, never failed. */
+export interface ExecutionFault {
+  readonly reason: Extract<ParkReason, "diverged" | "undecodable" | "unknown_event" | "runaway">;
+  /** What was found, in sentences. */
+  readonly detail: string;
+  /** Position in the log that it is about. */
+  readonly position: number | null;
+  /** What the log holds, of a divergence. */
+  readonly expected?: OperationReport;
+  /** What the code asked for instead; null when it asked for nothing. */
+  readonly found?: OperationReport | null;
+  /** Where the code asked for it, `file:line:column`; known when the execution was traced. */
+  readonly source?: string | null;
+}
+
+/** The decision at this position is not the one that the code made; `planned` is null when it made none. */
+export function divergence(
+  event: LogEvent,
+  planned: Planned | null,
+  difference: string,
+  source: string | null,
+): ExecutionFault {
+  const expected = reportOfEvent(event);
+  const found = planned === null ? null : reportOfPlanned(planned);
+  const place = source === null ? "" : ` at ${source}`;
+  const asked = found === null ? "the code asked for nothing more" : `the code asked for ${found.label}${place}`;
+  const detail = [
+    `The log holds ${expected.label} at position ${event.position}, and ${asked}: ${difference}.`,
+    ...digestLines(expected, found),
+    likelyCause(expected, found),
+  ];
+  return { reason: "diverged", detail: detail.join(" "), position: event.position, expected, found, source };
+}
+
+function digestLines(expected: OperationReport, found: OperationReport | null): string[] {
+  const isSameStep = found !== null && found.correlationId === expected.correlationId;
+  if (!isSameStep || expected.inputDigest === found.inputDigest) return [];
+  return [`Digest of the arguments in the log: ${expected.inputDigest}; now: ${found.inputDigest}.`];
+}
+
+function likelyCause(expected: OperationReport, found: OperationReport | null): string {
+  if (found !== null && found.correlationId === expected.correlationId) {
+    return "Likely cause: the value comes from something that a replay does not repeat, or the workflow's code was changed.";
+  }
+  return "Likely cause: the workflow's code was changed while the run was in flight, or it branches on something that a replay does not repeat.";
+}
+
+function reportOfPlanned(planned: Planned): OperationReport {
+  const digest = "inputDigest" in planned.data ? planned.data.inputDigest : null;
+  return { type: planned.type, label: planned.label, correlationId: planned.correlationId, inputDigest: digest };
+}
+
+function reportOfEvent(event: LogEvent): OperationReport {
+  const digest = event.type === "step_created" ? event.data.inputDigest : null;
+  return { type: event.type, label: labelOfEvent(event), correlationId: event.correlationId, inputDigest: digest };
+}
+
+function labelOfEvent(event: LogEvent): string {
+  switch (event.type) {
+    case "step_created":
+      return `${event.data.name} #${event.data.ordinal}`;
+    case "wait_created":
+      return `sleep #${event.data.ordinal}`;
+    case "hook_created":
+      return `hook #${event.data.ordinal}`;
+    case "hook_conflict":
+      return "the conflict of a hook";
+    case "hook_disposed":
+      return "the disposal of a hook";
+    case "run_completed":
+      return "the run's result";
+    case "run_failed":
+      return "the run's failure";
+    default:
+      return event.type;
+  }
+}
