@@ -21,7 +21,7 @@ Commands:
   runs cancel <id>   cancel a run
   runs unpark <id>   let a parked run go on
 
-The world is the one of perdure.config.{ts,mts,js,mjs,json}, else .perdure/perdure.db beside the nearest package.json.
+The world is the one of perdure.config.{ts,mts,js,mjs}, else .perdure/perdure.db beside the nearest package.json.
 The command is a client only: it never executes a run.
 ${exitCodes}
 Colours: off when the output is not a terminal or NO_COLOR is set.

@@ -38,6 +38,7 @@ export {
   formatDiagnostic,
   InvariantError,
   invariant,
+  UnsupportedNodeError,
   UsageError,
   WorkerSetupError,
 } from "./setup-errors.ts";

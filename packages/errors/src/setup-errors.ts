@@ -50,6 +50,19 @@ export function formatDiagnostic(diagnostic: CompileDiagnostic): string {
   return lines.join("\n");
 }
 
+/** The Node that runs this process is too old. */
+export class UnsupportedNodeError extends PerdureError {
+  constructor(found: string, oldest: string) {
+    super("NODE_UNSUPPORTED", `Perdure needs Node ${oldest} or newer, and this is Node ${found}.`, {
+      hint: "Install a newer Node, and check which `node` the command finds: `node --version`.",
+    });
+  }
+
+  static override is(value: unknown): value is UnsupportedNodeError {
+    return codeOf(value) === "NODE_UNSUPPORTED";
+  }
+}
+
 /** This process cannot be a worker as it was started. */
 export class WorkerSetupError extends PerdureError {
   constructor(message: string, options: PerdureErrorOptions = {}) {
