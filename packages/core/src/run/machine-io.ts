@@ -55,8 +55,16 @@ export interface RunExecution {
   dispose(): void;
 }
 
-/** Opens an execution at position 1. `alone`: in a fresh realm, with four times the time limit. */
-export type OpenExecution = (created: LogEvent<"run_created">, options: { readonly alone: boolean }) => RunExecution;
+/** How an execution is opened. */
+export interface OpenOptions {
+  /** In a fresh realm, with a longer time limit: a turn of this run was stopped before. */
+  readonly alone: boolean;
+  /** With the source line of every operation, which costs time: the run has diverged, and the report is to name it. */
+  readonly trace: boolean;
+}
+
+/** Opens an execution at position 1. */
+export type OpenExecution = (created: LogEvent<"run_created">, options: OpenOptions) => RunExecution;
 
 export type MachineInput =
   | { readonly kind: "created"; readonly result: CreateResult }

@@ -23,48 +23,29 @@ import type {
   NewDecision,
   NewFact,
 } from "@perdure/world";
-import { isEnded, isReadableSpec, specVersion } from "@perdure/world";
+import { isEnded, isTerminalType } from "@perdure/world";
 import { type EagerRequest, eagerCreateRequest, provisionalCreation } from "./eager-start.ts";
-import type {
-  DriveEnd,
-  Effect,
-  Fault,
-  MachineInput,
-  OpenExecution,
-  RunExecution,
-  SpeculativeFact,
-  StepFinished,
-} from "./machine-io.ts";
-import { OpenWork } from "./open-work.ts";
+import { HeldRun, type HeldRunSetup, type Residence } from "./held-run.ts";
+import type { DriveEnd, Effect, Fault, MachineInput, SpeculativeFact, StepFinished } from "./machine-io.ts";
 import { planRelease } from "./release-plan.ts";
 import type { StoreClock } from "./store-clock.ts";
-import { factsAtHand, resultFact } from "./turn-facts.ts";
+import { type FactAtHand, resultFact } from "./turn-facts.ts";
 
-/** What a machine is told once. */
-export interface MachineSetup {
-  readonly runId: string;
+/** What a machine is told once. `mode` `replay`: throw the execution away after every turn and rebuild it. */
+export interface MachineSetup extends HeldRunSetup {
   readonly worker: string;
-  readonly epoch: number;
   readonly clock: StoreClock;
-  readonly open: OpenExecution;
-  readonly encodeLostError: (call: LogEvent<"step_created">, deliveries: number) => Uint8Array;
-  /** `replay`: throw the execution away after every turn and rebuild it from the log. */
-  readonly mode: "resident" | "replay";
   readonly compareAndAppend: boolean;
   readonly maxEventsPerAppend: number;
   /** Keep the claim when the next timer is at most this far away; give the run back otherwise. */
   readonly holdMs: number;
 }
 
-/** An execution that outlived its claim, and the work that it had open. */
-export interface Residence {
-  readonly execution: RunExecution;
-  readonly work: OpenWork;
-}
+type CreateEffect = Extract<Effect, { readonly kind: "create" }>;
 
 type State =
   | { readonly kind: "fresh" }
-  | { readonly kind: "creating"; readonly request: EagerRequest; readonly sent: Effect & { kind: "create" } }
+  | { readonly kind: "creating"; readonly request: EagerRequest; readonly sent: CreateEffect }
   | { readonly kind: "loading" }
   | { readonly kind: "ready" }
   | { readonly kind: "appending"; readonly request: DriverAppend; readonly speculative: boolean }
@@ -76,46 +57,33 @@ type Closing = { readonly kind: "shutdown" } | { readonly kind: "park"; readonly
 
 export class RunMachine {
   readonly #setup: MachineSetup;
+  readonly #held: HeldRun;
   #state: State = { kind: "fresh" };
   #closing: Closing | null = null;
-  #execution: RunExecution | null = null;
-  #work = new OpenWork();
-  #tail = 0;
   #n = 0;
-  /** The whole log, kept only where every turn replays it. */
-  readonly #log: LogEvent[] = [];
-  /** Step calls and restarts of this claim whose bodies have not been dispatched. */
-  #undispatched: LogEvent[] = [];
-  readonly #running = new Map<string, { readonly attempt: number; readonly delivery: number }>();
-  readonly #results = new Map<string, StepFinished>();
   #safe: boolean;
-  #alone = false;
   #turnScheduled = false;
 
   constructor(setup: MachineSetup) {
     this.#setup = setup;
+    this.#held = new HeldRun(setup);
     this.#safe = !setup.compareAndAppend;
   }
 
   /** Position of the last event that the driver holds. */
   get tail(): number {
-    return this.#tail;
+    return this.#held.tail;
   }
 
   get runningCount(): number {
-    return this.#running.size;
+    return this.#held.runningCount;
   }
 
   /** Take up a claimed run, with the execution that an earlier claim left in this process, if there is one. */
   claimed(residence: Residence | null): readonly Effect[] {
     invariant(this.#state.kind === "fresh", "a machine takes one run up");
-    if (residence !== null) {
-      this.#execution = residence.execution;
-      this.#work = residence.work;
-      this.#tail = residence.execution.consumed;
-    }
-    this.#state = { kind: "loading" };
-    return [{ kind: "read", after: this.#tail }];
+    if (residence !== null) this.#held.adopt(residence);
+    return this.#load();
   }
 
   /** Create a run: its first turn is taken before anything is written. */
@@ -126,20 +94,10 @@ export class RunMachine {
 
   /** What may stay in memory after `end: released`; null when nothing may. */
   takeResidence(): Residence | null {
-    const execution = this.#execution;
-    this.#execution = null;
-    if (execution === null) return null;
-    const released = this.#state.kind === "done" && this.#state.end.kind === "released";
-    if (
-      released &&
-      !execution.dead &&
-      this.#closing === null &&
-      this.#setup.mode === "resident" &&
-      !isEnded(execution.view.status)
-    ) {
-      return { execution, work: this.#work };
-    }
-    execution.dispose();
+    const residence = this.#held.takeResidence();
+    const released = this.#state.kind === "done" && this.#state.end.kind === "released" && this.#closing === null;
+    if (released) return residence;
+    residence?.execution.dispose();
     return null;
   }
 
@@ -163,7 +121,7 @@ export class RunMachine {
       case "timerDue":
         return this.#state.kind === "ready" ? this.#settle(now) : [];
       case "polled":
-        return this.#onPolled(input.tail);
+        return this.#state.kind === "ready" && input.tail > this.#held.tail ? this.#load() : [];
       case "released":
         return this.#onReleased(input.result);
       case "parked":
@@ -175,56 +133,44 @@ export class RunMachine {
     }
   }
 
-  // Requests to the store and their answers
+  // Creating and reading
 
   #create(request: EagerRequest, now: number): readonly Effect[] {
-    const at = this.#setup.clock.estimate(now);
-    const created = provisionalCreation(request, at);
-    this.#execution = this.#setup.open(created, { alone: this.#alone });
-    const started: SpeculativeFact = {
-      type: "run_started",
-      correlationId: null,
-      at,
-      position: 2,
-      data: {},
-      payload: null,
-    };
-    const fault = this.#execution.deliver([started]);
-    if (fault !== null) return this.#startWithoutFirstTurn(request);
-    const decisions = this.#execution.planned().slice(0, this.#setup.maxEventsPerAppend - 2);
-    const release = this.#releaseWith(decisions, [], at);
-    const sent = eagerCreateRequest(request, {
-      runId: this.#setup.runId,
-      worker: this.#setup.worker,
-      at,
-      decisions,
-      release,
-    });
-    const effect: Effect & { kind: "create" } = { kind: "create", request: sent, resend: false };
-    this.#state = { kind: "creating", request, sent: effect };
+    const { runId, worker, clock, maxEventsPerAppend } = this.#setup;
+    const at = clock.estimate(now);
+    const execution = this.#held.open(provisionalCreation(request, at));
+    const fault = execution.deliver([{ ...runStarted, at }]);
+    if (fault !== null) return this.#createUntouched(request);
+    const decisions = execution.planned().slice(0, maxEventsPerAppend - 2);
+    const complete = decisions.length === execution.planned().length;
+    const release = complete ? this.#releaseWith(decisions, [], at) : null;
     this.#n = 1;
-    return [effect];
+    return this.#sendCreate(request, eagerCreateRequest(request, { runId, worker, at, decisions, release }));
   }
 
   /** The first turn cannot be taken here and now: record the run as a client would, and let a claim find out why. */
-  #startWithoutFirstTurn(request: EagerRequest): readonly Effect[] {
-    this.#dropExecution();
-    const sent = { runId: this.#setup.runId, created: request.created, input: request.input, eager: null };
-    const effect: Effect & { kind: "create" } = { kind: "create", request: sent, resend: false };
-    this.#state = { kind: "creating", request, sent: effect };
-    return [effect];
+  #createUntouched(request: EagerRequest): readonly Effect[] {
+    this.#held.dropExecution();
+    const { created, input } = request;
+    return this.#sendCreate(request, { runId: this.#setup.runId, created, input, eager: null });
+  }
+
+  #sendCreate(request: EagerRequest, toSend: CreateRequest): readonly Effect[] {
+    const sent: CreateEffect = { kind: "create", request: toSend, resend: false };
+    this.#state = { kind: "creating", request, sent };
+    return [sent];
   }
 
   #onCreated(result: CreateResult, now: number): readonly Effect[] {
-    const state = this.#expect("creating");
+    const { request, sent } = this.#expect("creating");
     if (result.kind === "existing") return this.#end({ kind: "existing", runId: result.run.runId });
     if (result.kind === "refused") {
       invariant(result.reason.kind === "clock", `a creation was refused: ${JSON.stringify(result.reason)}`);
       this.#setup.clock.observe(result.reason.storeNow, now);
-      this.#dropExecution();
-      return this.#create(state.request, now);
+      this.#held.forget();
+      return this.#create(request, now);
     }
-    return [{ kind: "started" }, ...this.#onStarted(state.sent.request, result, now)];
+    return [{ kind: "started" }, ...this.#onStarted(sent.request, result, now)];
   }
 
   #onStarted(
@@ -232,33 +178,51 @@ export class RunMachine {
     result: Extract<CreateResult, { readonly kind: "created" }>,
     now: number,
   ): readonly Effect[] {
-    this.#setup.clock.observe(result.storeNow, now);
+    const { clock, worker, epoch } = this.#setup;
+    clock.observe(result.storeNow, now);
     if (request.eager === null) return this.#end({ kind: "released" });
-    if (!result.released && (result.run.owner !== this.#setup.worker || result.run.epoch !== this.#setup.epoch)) {
-      return isEnded(result.run.status) ? this.#end({ kind: "ended" }) : this.#end({ kind: "fenced" });
+    if (!result.released && (result.run.owner !== worker || result.run.epoch !== epoch)) {
+      return this.#end(isEnded(result.run.status) ? { kind: "ended" } : { kind: "fenced" });
     }
     return this.#acknowledged(result.events, result.released, now);
   }
 
+  /** Ask for what is in the log beyond what is held. */
+  #load(): readonly Effect[] {
+    this.#state = { kind: "loading" };
+    return [{ kind: "read", after: this.#held.tail }];
+  }
+
   #onRead(events: readonly LogEvent[], complete: boolean, now: number): readonly Effect[] {
     this.#expect("loading");
-    const fault = this.#consume(events);
+    const fault = this.#held.consume(events, this.#closing === null);
     if (fault !== null) return this.#fault(fault, now);
-    if (!complete) return [{ kind: "read", after: this.#tail }];
+    if (!complete) return this.#load();
     this.#state = { kind: "ready" };
-    this.#execution?.takeConsole();
-    return this.#settle(now);
+    const lines = this.#closing === null ? this.#held.execution.takeConsole() : [];
+    const fresh = lines.filter((line) => !line.replayed);
+    const effects: readonly Effect[] = fresh.length > 0 ? [{ kind: "print", lines: fresh }] : [];
+    return [...effects, ...this.#settle(now)];
   }
+
+  /** Throw the execution and its speculation away, and take the log up again from its start (M4). */
+  #rebuild(): readonly Effect[] {
+    this.#held.forget();
+    return this.#load();
+  }
+
+  // Appends
 
   #onAppended(result: AppendResult, now: number): readonly Effect[] {
     const { request, speculative } = this.#expect("appending");
+    const { clock, compareAndAppend } = this.#setup;
     switch (result.kind) {
       case "appended":
-        this.#setup.clock.observe(result.storeNow, now);
-        if (speculative) this.#safe = !this.#setup.compareAndAppend;
+        clock.observe(result.storeNow, now);
+        if (speculative) this.#safe = !compareAndAppend;
         return this.#acknowledged(result.events, result.released, now);
       case "moved":
-        this.#setup.clock.observe(result.storeNow, now);
+        clock.observe(result.storeNow, now);
         this.#safe = true;
         return this.#rebuild();
       case "fenced":
@@ -267,7 +231,7 @@ export class RunMachine {
         const { reason } = result;
         if (reason.kind === "terminal") return this.#end({ kind: "ended" });
         if (reason.kind === "entity") this.#dropFact(request, reason.index, reason.rule);
-        else this.#setup.clock.observe(reason.storeNow, now);
+        else clock.observe(reason.storeNow, now);
         return this.#rebuild();
       }
       default:
@@ -283,200 +247,82 @@ export class RunMachine {
   }
 
   #acknowledged(events: readonly LogEvent[], released: boolean, now: number): readonly Effect[] {
-    const fresh = events.filter((event) => event.position > this.#tail);
-    const fault = this.#consume(fresh);
-    const lines = this.#closing === null ? (this.#execution?.takeConsole() ?? []) : [];
+    const fresh = events.filter((event) => event.position > this.#held.tail);
+    const fault = this.#held.consume(fresh, this.#closing === null);
+    const lines = this.#closing === null && fault === null ? this.#held.execution.takeConsole() : [];
     const effects: Effect[] = lines.length > 0 ? [{ kind: "print", lines }] : [];
     const last = fresh.at(-1);
-    if (last !== undefined && this.#isTerminal(last)) return [...effects, ...this.#end({ kind: "ended" })];
+    if (last !== undefined && isTerminalType(last.type)) return [...effects, ...this.#end({ kind: "ended" })];
     if (released) return [...effects, ...this.#end({ kind: "released" })];
     if (fault !== null) return [...effects, ...this.#fault(fault, now)];
     this.#state = { kind: "ready" };
     return [...effects, ...this.#settle(now)];
   }
 
-  #isTerminal(event: LogEvent): boolean {
-    return event.type === "run_completed" || event.type === "run_failed" || event.type === "run_cancelled";
-  }
-
   /** A fact that the store will never take (M3 keeps it otherwise). A refused decision is a defect. */
   #dropFact(request: DriverAppend, index: number, rule: string): void {
     const fact = request.facts[index];
     invariant(fact !== undefined, `the store refused a decision of ${this.#setup.runId}: ${rule}`);
-    if (fact.correlationId !== null) this.#results.delete(fact.correlationId);
-  }
-
-  // Holding the log
-
-  /** Move over events of the log: the execution, the open work, what is to be dispatched. */
-  #consume(events: readonly LogEvent[]): Fault | null {
-    for (const event of events) {
-      this.#tail = event.position;
-      this.#work.apply(event);
-      this.#remember(event);
-    }
-    if (this.#setup.mode === "replay") this.#log.push(...events);
-    if (this.#closing !== null) return null;
-    return this.#feed(events);
-  }
-
-  #remember(event: LogEvent): void {
-    const { correlationId } = event;
-    if (correlationId === null) return;
-    if (event.epoch === this.#setup.epoch && (event.type === "step_created" || event.type === "step_started")) {
-      this.#undispatched.push(event);
-    }
-    if (event.type === "step_completed" || event.type === "step_failed" || event.type === "step_retrying") {
-      this.#results.delete(correlationId);
-    }
-  }
-
-  #feed(events: readonly LogEvent[]): Fault | null {
-    const execution = this.#execution;
-    if (execution?.dead === true) return null;
-    if (execution !== null) return execution.consume(events.filter((event) => event.position > execution.consumed));
-    const [created, ...rest] = events;
-    if (created === undefined) return null;
-    invariant(created.type === "run_created", `the log of ${this.#setup.runId} starts with ${created.type}`);
-    if (!isReadableSpec(created.data.specVersion)) {
-      const detail = `The run was written by version ${created.data.specVersion} of the log's format; this process reads up to ${specVersion}.`;
-      return { reason: "unknown_event", detail, position: 1 };
-    }
-    this.#execution = this.#setup.open(created, { alone: this.#alone });
-    return this.#execution.consume(rest);
-  }
-
-  /** Throw the execution and its speculation away, and take the log up again from its start (M4). */
-  #rebuild({ keepLog } = { keepLog: true }): readonly Effect[] {
-    this.#dropExecution();
-    this.#work = new OpenWork();
-    this.#undispatched = [];
-    this.#tail = 0;
-    this.#state = { kind: "loading" };
-    const known = this.#log.splice(0);
-    const fault = keepLog ? this.#consume(known) : null;
-    invariant(fault === null, `a log that was replayed before does not replay: ${fault?.detail}`);
-    return [{ kind: "read", after: this.#tail }];
-  }
-
-  /** The classic loop: every turn starts from a fresh replay of the whole log. */
-  #replayForTurn(): Fault | null {
-    if (this.#setup.mode !== "replay") return null;
-    this.#dropExecution();
-    const fault = this.#feed(this.#log);
-    (this.#execution as RunExecution | null)?.takeConsole();
-    return fault;
-  }
-
-  #dropExecution(): void {
-    this.#execution?.dispose();
-    this.#execution = null;
-  }
-
-  // Turns
-
-  /** Nothing is in flight and the execution stands where the log stands: decide what comes next. */
-  #settle(now: number): readonly Effect[] {
-    invariant(this.#state.kind === "ready", `settle in state ${this.#state.kind}`);
-    if (this.#closing !== null) return this.#settleClosing(this.#closing, now);
-    const execution = this.#current();
-    if (execution.dead) return this.#rebuild();
-    if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
-    const effects: Effect[] = [];
-    if (execution.planned().length === 0) effects.push(...this.#dispatch(now));
-    const facts = this.#facts(now);
-    if (facts.length > 0) return [...effects, ...this.#takeTurn(facts, now)];
-    const planned = execution.planned();
-    if (planned.length > 0) return [...effects, this.#append([], planned, false, now)];
-    return [...effects, ...this.#rest(now)];
-  }
-
-  #facts(now: number) {
-    return factsAtHand(
-      {
-        view: this.#current().view,
-        work: this.#work,
-        epoch: this.#setup.epoch,
-        storeNow: this.#setup.clock.estimate(now),
-        results: this.#results,
-        isRunning: (id) => this.#running.has(id),
-        encodeLostError: this.#setup.encodeLostError,
-      },
-      Math.max(1, Math.floor(this.#setup.maxEventsPerAppend / 2)),
-    );
-  }
-
-  #takeTurn(facts: ReturnType<typeof factsAtHand>, now: number): readonly Effect[] {
-    if (this.#safe) {
-      const unclocked = facts.map((fact) => ({ ...fact, at: null }) as NewFact);
-      return [this.#append(unclocked, this.#current().planned(), false, now)];
-    }
-    const replayFault = this.#replayForTurn();
-    if (replayFault !== null) return this.#fault(replayFault, now);
-    const execution = this.#current();
-    const at = Math.max(execution.view.lastAt, this.#setup.clock.estimate(now));
-    const clocked = facts.map((fact, index) => ({ ...fact, at, position: this.#tail + index + 1 }));
-    const fault = execution.deliver(clocked);
-    if (fault !== null) return this.#fault(fault, now);
-    return [this.#append(clocked.map(withoutPosition), execution.planned(), true, now)];
+    if (fact.correlationId !== null) this.#held.dropResult(fact.correlationId);
   }
 
   #append(facts: readonly NewFact[], planned: readonly NewDecision[], speculative: boolean, now: number): Effect {
-    const decisions = planned.slice(0, Math.max(0, this.#setup.maxEventsPerAppend - facts.length));
+    const { epoch, clock, maxEventsPerAppend } = this.#setup;
+    const decisions = planned.slice(0, Math.max(0, maxEventsPerAppend - facts.length));
+    const mayRelease = !this.#safe && decisions.length === planned.length;
     this.#n += 1;
-    const settled = this.#safe || decisions.length < planned.length;
     const request: DriverAppend = {
       by: "driver",
-      epoch: this.#setup.epoch,
+      epoch,
       n: this.#n,
-      ifTail: speculative ? this.#tail : null,
-      after: this.#tail,
+      ifTail: speculative ? this.#held.tail : null,
+      after: this.#held.tail,
       facts,
       decisions,
-      release: settled ? null : this.#releaseWith(decisions, facts, this.#setup.clock.estimate(now)),
+      release: mayRelease ? this.#releaseWith(decisions, facts, clock.estimate(now)) : null,
     };
     this.#state = { kind: "appending", request, speculative };
     return { kind: "append", request, resend: false };
   }
 
   #releaseWith(decisions: readonly NewDecision[], facts: readonly NewFact[], storeNow: number) {
-    if (this.#closing !== null || this.#running.size > 0 || this.#undispatched.length > 0) return null;
-    return planRelease({ work: this.#work, facts, decisions, storeNow, holdMs: this.#setup.holdMs });
+    const { runningCount, undispatchedCount, work } = this.#held;
+    if (this.#closing !== null || runningCount > 0 || undispatchedCount > 0) return null;
+    return planRelease({ work, facts, decisions, storeNow, holdMs: this.#setup.holdMs });
   }
 
-  /** Start the bodies that acknowledged events allow, and the retries of this claim that are due (M2). */
-  #dispatch(now: number): Effect[] {
-    const effects: Effect[] = [];
-    for (const event of this.#undispatched) {
-      const { correlationId: id } = event;
-      if (id !== null) this.#dispatchStep(id, effects);
-    }
-    this.#undispatched = [];
+  // Turns
+
+  /** Nothing is in flight and the execution stands where the log stands: decide what comes next. */
+  #settle(now: number): readonly Effect[] {
+    if (this.#closing !== null) return this.#settleClosing(this.#closing, now);
+    const { execution } = this.#held;
+    if (execution.dead) return this.#rebuild();
+    if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
     const storeNow = this.#setup.clock.estimate(now);
-    for (const [id, retryAt] of this.#work.retries) {
-      if (retryAt <= storeNow && this.#dispatchStep(id, effects)) this.#work.retries.delete(id);
-    }
-    return effects;
+    const effects = execution.planned().length === 0 ? this.#held.dispatch(storeNow) : [];
+    const facts = this.#held.facts(storeNow, Math.max(1, Math.floor(this.#setup.maxEventsPerAppend / 2)));
+    if (facts.length > 0) return [...effects, ...this.#takeTurn(facts, now)];
+    const planned = execution.planned();
+    if (planned.length > 0) return [...effects, this.#append([], planned, false, now)];
+    return [...effects, ...this.#rest(storeNow)];
   }
 
-  #dispatchStep(correlationId: string, effects: Effect[]): boolean {
-    const step = this.#current().view.entityOf("step", correlationId);
-    const created = this.#work.steps.get(correlationId);
-    if (step === undefined || created === undefined || step.epoch !== this.#setup.epoch) return false;
-    if (this.#running.has(correlationId) || this.#results.has(correlationId)) return false;
-    const { attempt, delivery } = step;
-    this.#running.set(correlationId, { attempt, delivery });
-    const { workflow } = this.#work;
-    effects.push({ kind: "runStep", task: { created, correlationId, attempt, delivery, workflow } });
-    return true;
+  #takeTurn(facts: readonly FactAtHand[], now: number): readonly Effect[] {
+    if (this.#safe) return [this.#append(facts.map(unclocked), this.#held.execution.planned(), false, now)];
+    const replayFault = this.#held.replayForTurn();
+    if (replayFault !== null) return this.#fault(replayFault, now);
+    const clocked = this.#held.clocked(facts, this.#setup.clock.estimate(now));
+    const fault = this.#held.execution.deliver(clocked);
+    if (fault !== null) return this.#fault(fault, now);
+    return [this.#append(clocked.map(withoutPosition), this.#held.execution.planned(), true, now)];
   }
 
   /** Nothing to write: wait for running bodies or a near timer, else give the run back. */
-  #rest(now: number): readonly Effect[] {
-    const storeNow = this.#setup.clock.estimate(now);
-    const due = this.#work.nextDue();
+  #rest(storeNow: number): readonly Effect[] {
+    const due = this.#held.work.nextDue();
     const delayMs = due === null ? null : Math.max(0, due - storeNow);
-    if (this.#running.size > 0 || (delayMs !== null && delayMs <= this.#setup.holdMs)) {
+    if (this.#held.runningCount > 0 || (delayMs !== null && delayMs <= this.#setup.holdMs)) {
       return [{ kind: "setTimer", delayMs }];
     }
     return this.#release(due);
@@ -484,45 +330,25 @@ export class RunMachine {
 
   #release(wakeAt: number | null): readonly Effect[] {
     this.#state = { kind: "releasing" };
-    const request = { epoch: this.#setup.epoch, ifTail: this.#tail, wakeAt };
-    return [
-      { kind: "setTimer", delayMs: null },
-      { kind: "release", request },
-    ];
+    const request = { epoch: this.#setup.epoch, ifTail: this.#held.tail, wakeAt };
+    return [stopTimer, { kind: "release", request }];
   }
 
   #onReleased(result: "released" | "moved" | "fenced"): readonly Effect[] {
     this.#expect("releasing");
-    if (result === "released") return this.#end({ kind: "released" });
-    if (result === "fenced") return this.#end({ kind: "fenced" });
-    this.#state = { kind: "loading" };
-    return [{ kind: "read", after: this.#tail }];
-  }
-
-  #onPolled(tail: number): readonly Effect[] {
-    if (this.#state.kind !== "ready" || tail <= this.#tail) return [];
-    this.#state = { kind: "loading" };
-    return [{ kind: "read", after: this.#tail }];
+    return result === "moved" ? this.#load() : this.#end({ kind: result });
   }
 
   #onStepFinished(finished: StepFinished): readonly Effect[] {
-    const running = this.#running.get(finished.correlationId);
-    if (running?.attempt !== finished.attempt || running.delivery !== finished.delivery) return [];
-    this.#running.delete(finished.correlationId);
-    const { outcome } = finished;
-    if (outcome.kind === "unregistered") return this.#faultFromStep("needs_step", outcome.detail, finished);
-    if (outcome.kind === "undecodable") return this.#faultFromStep("undecodable", outcome.detail, finished);
-    this.#results.set(finished.correlationId, finished);
-    return this.#scheduleTurn();
-  }
-
-  #faultFromStep(reason: Fault["reason"], detail: string, finished: StepFinished): readonly Effect[] {
-    const position = this.#work.steps.get(finished.correlationId)?.position ?? null;
-    this.#closing ??= { kind: "park", fault: { reason, detail, position } };
-    return this.#scheduleTurn();
-  }
-
-  #scheduleTurn(): readonly Effect[] {
+    if (!this.#held.finished(finished)) return [];
+    const { outcome, correlationId } = finished;
+    if (outcome.kind === "unregistered" || outcome.kind === "undecodable") {
+      const reason = outcome.kind === "unregistered" ? "needs_step" : "undecodable";
+      const position = this.#held.work.steps.get(correlationId)?.position ?? null;
+      this.#closing ??= { kind: "park", fault: { reason, detail: outcome.detail, position } };
+    } else {
+      this.#held.keepResult(finished);
+    }
     if (this.#turnScheduled) return [];
     this.#turnScheduled = true;
     return [{ kind: "scheduleTurn" }];
@@ -530,11 +356,16 @@ export class RunMachine {
 
   // Closing
 
-  /** A stopped turn is tried once more alone; every other fault parks the run when its running bodies are done. */
+  /**
+   * A stopped turn is tried once more alone, and a divergence is met once more with source lines; then the fault parks
+   * the run, when its running bodies are done.
+   */
   #fault(fault: Fault, now: number): readonly Effect[] {
-    if (fault.reason === "runaway" && !this.#alone) {
-      this.#alone = true;
-      return this.#rebuild({ keepLog: false });
+    const options = this.#held.openOptions;
+    const again = (fault.reason === "runaway" && !options.alone) || (fault.reason === "diverged" && !options.trace);
+    if (again) {
+      this.#held.openOptions = fault.reason === "runaway" ? { ...options, alone: true } : { ...options, trace: true };
+      return this.#rebuild();
     }
     this.#state = { kind: "ready" };
     return this.#close({ kind: "park", fault }, now);
@@ -542,25 +373,29 @@ export class RunMachine {
 
   #close(closing: Closing, now: number): readonly Effect[] {
     this.#closing ??= closing;
-    this.#dropExecution();
-    this.#undispatched = [];
+    this.#held.stopDispatching();
     return this.#state.kind === "ready" ? this.#settleClosing(this.#closing, now) : [];
   }
 
   /** M5: record what finished, wait for what runs, then park or give the run back. */
   #settleClosing(closing: Closing, now: number): readonly Effect[] {
-    if (this.#results.size > 0 && this.#tail > 0) {
-      const storeNow = this.#setup.clock.estimate(now);
-      const facts = [...this.#results.values()].map((it) => ({ ...resultFact(it, storeNow), at: null }) as NewFact);
-      return [this.#append(facts.slice(0, this.#setup.maxEventsPerAppend), [], false, now)];
+    const storeNow = this.#setup.clock.estimate(now);
+    const { results, runningCount } = this.#held;
+    if (results.size > 0) {
+      const facts = [...results.values()].slice(0, this.#setup.maxEventsPerAppend);
+      return [
+        this.#append(
+          facts.map((it) => unclocked(resultFact(it, storeNow))),
+          [],
+          false,
+          now,
+        ),
+      ];
     }
-    if (this.#running.size > 0) return [{ kind: "setTimer", delayMs: null }];
-    if (closing.kind === "shutdown") return this.#release(this.#setup.clock.estimate(now));
+    if (runningCount > 0) return [stopTimer];
+    if (closing.kind === "shutdown") return this.#release(storeNow);
     this.#state = { kind: "parking", fault: closing.fault };
-    return [
-      { kind: "setTimer", delayMs: null },
-      { kind: "park", parked: closing.fault },
-    ];
+    return [stopTimer, { kind: "park", parked: closing.fault }];
   }
 
   #onParked(accepted: boolean): readonly Effect[] {
@@ -570,15 +405,8 @@ export class RunMachine {
 
   #end(end: DriveEnd): readonly Effect[] {
     this.#state = { kind: "done", end };
-    const effects: Effect[] = [{ kind: "setTimer", delayMs: null }];
-    if (this.#running.size > 0) effects.push({ kind: "abortSteps" });
-    this.#results.clear();
+    const effects: Effect[] = this.#held.runningCount > 0 ? [stopTimer, { kind: "abortSteps" }] : [stopTimer];
     return [...effects, { kind: "end", end }];
-  }
-
-  #current(): RunExecution {
-    invariant(this.#execution !== null, `run ${this.#setup.runId} has no execution in state ${this.#state.kind}`);
-    return this.#execution;
   }
 
   #expect<K extends State["kind"]>(kind: K): Extract<State, { kind: K }> {
@@ -588,7 +416,19 @@ export class RunMachine {
   }
 }
 
+const stopTimer: Effect = { kind: "setTimer", delayMs: null };
+
+const runStarted: Omit<SpeculativeFact, "at"> = {
+  type: "run_started",
+  correlationId: null,
+  position: 2,
+  data: {},
+  payload: null,
+};
+
 function withoutPosition(fact: SpeculativeFact): NewFact {
   const { type, correlationId, at, data, payload } = fact;
   return { type, correlationId, at, data, payload } as NewFact;
 }
+
+const unclocked = (fact: FactAtHand): NewFact => ({ ...fact, at: null }) as NewFact;

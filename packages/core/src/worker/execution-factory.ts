@@ -15,6 +15,7 @@ export interface OpenRequest {
   readonly memo: HydrationMemo;
   readonly created: LogEvent<"run_created">;
   readonly alone: boolean;
+  readonly trace: boolean;
 }
 
 export class ExecutionFactory {
@@ -30,10 +31,10 @@ export class ExecutionFactory {
     return new HydrationMemo();
   }
 
-  open({ runId, bundle, memo, created, alone }: OpenRequest): Execution {
+  open({ runId, bundle, memo, created, alone, trace }: OpenRequest): Execution {
     const { isolation } = created.data;
     const realm = alone ? this.#realms.create(bundle, isolation) : this.#realms.get(bundle, isolation);
     const limitMs = alone ? this.#turnLimitMs * aloneLimitFactor : this.#turnLimitMs;
-    return Execution.open({ runId, created, realm, memo, limitMs });
+    return Execution.open({ runId, created, realm, memo, limitMs, trace });
   }
 }

@@ -1,6 +1,6 @@
 /** Executions that outlive their claims, so that the next turn of a run costs its new events only. A bounded LRU. */
 import type { HeldBundle } from "../realm/bundle.ts";
-import type { Residence } from "../run/run-machine.ts";
+import type { Residence } from "../run/held-run.ts";
 
 export interface Resident {
   readonly residence: Residence;
