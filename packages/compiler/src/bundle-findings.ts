@@ -192,7 +192,7 @@ function sortByPlace(diagnostics: readonly CompileDiagnostic[]): CompileDiagnost
   });
 }
 
-/** Throws the findings as one error when there are any. */
-export function throwFindings(diagnostics: readonly CompileDiagnostic[]): void {
-  if (diagnostics.length > 0) throw new CompileError(diagnostics);
+/** Throws the findings as one error when there are any; `cause` is the bundler's own error, if it made them. */
+export function throwFindings(diagnostics: readonly CompileDiagnostic[], cause?: unknown): void {
+  if (diagnostics.length > 0) throw new CompileError(diagnostics, { cause });
 }

@@ -56,9 +56,21 @@ export function scanBundle(code: string, map: string): BundleScan {
     const specifier = call[2] ?? "";
     if (isBuiltin(specifier)) report(scan, call.index, (place) => ({ is: "builtin-require", specifier, place }));
   }
-  const called = code.matchAll(new RegExp(`\\b${guestName}\\.${guestCallStep}\\(("(?:[^"\\\\]|\\\\.)*")`, "g"));
-  const stepIds = [...called].map((call) => String(JSON.parse(call[1] ?? '""')));
-  return { findings: scan.findings, stepIds: new Set(stepIds) };
+  return { findings: scan.findings, stepIds: calledStepIds(code) };
+}
+
+/** Ids of the steps that the text calls. The bundler prints a string with the quotes that need the fewest escapes. */
+function calledStepIds(code: string): Set<string> {
+  const quoted = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/.source;
+  const calls = code.matchAll(new RegExp(`\\b${guestName}\\.${guestCallStep}\\((${quoted})`, "g"));
+  return new Set([...calls].map((call) => stringValue(call[1] ?? "")));
+}
+
+function stringValue(literal: string): string {
+  const [statement] = parseSync("literal.js", `(${literal})`, { preserveParens: false }).program.body;
+  const expression = statement?.type === "ExpressionStatement" ? statement.expression : undefined;
+  if (expression?.type === "TemplateLiteral") return expression.quasis[0]?.value.cooked ?? "";
+  return expression?.type === "Literal" ? String(expression.value) : "";
 }
 
 function report(scan: Scan, offset: number, finding: (place: OriginalPlace) => BundleFinding): void {

@@ -223,6 +223,36 @@ describe("a bundle does not depend on how the project is set up", () => {
   });
 });
 
+test("steps of a file whose name has quotes are listed as any others", async () => {
+  const step = 'export async function step() { "use step"; }';
+  const names = ["it's.ts", 'a "b".ts', 'it\'s "both" `c`.ts'];
+  const imports = names.map((name, index) => `import { step as s${index} } from ${JSON.stringify(`./${name}`)};`);
+  const body = "return [await s0(), await s1(), await s2()];";
+  const root = project({
+    ...Object.fromEntries(names.map((name) => [name, step])),
+    "flow.ts": `${imports.join("\n")}\nexport async function flow() { "use workflow"; ${body} }`,
+  });
+  const { code, steps: listed } = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+  const { workflows, calls } = runBundle(code);
+  await workflows["workflow//./flow//flow"]?.();
+  expect(listed.map(({ id }) => id).toSorted()).toEqual(calls.map(({ id }) => id).toSorted());
+  expect(listed).toHaveLength(3);
+});
+
+test("a workflow that another one calls runs as a part of it; only the module's own are listed", async () => {
+  const root = project({
+    "child.ts":
+      '"use workflow";\nexport async function child(n: number) { return step(n); }\nasync function step(n: number) { "use step"; return n; }',
+    "flow.ts": 'import { child } from "./child.ts";\nexport async function flow() { "use workflow"; return child(7); }',
+  });
+  const bundle = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+  const { workflows, calls } = runBundle(bundle.code, { step: "done" });
+  expect(Object.keys(workflows)).toEqual(["workflow//./flow//flow"]);
+  expect(await workflows["workflow//./flow//flow"]?.()).toBe("done");
+  expect(calls.map(({ id, args }) => [id, args])).toEqual([["step//./child//step", [7]]]);
+  expect(bundle.steps.map(({ id }) => id)).toEqual(["step//./child//step"]);
+});
+
 describe("what only steps used is gone, what was wanted for its own sake stays", () => {
   test("imports, declarations and helpers", async () => {
     const root = project({

@@ -121,8 +121,8 @@ async function build(
     return { chunk: output[0], logs };
   } catch (error) {
     // Our own findings come first: a mistake that we explain often makes the bundler stumble over its consequence.
-    throwFindings(bundleErrors(graph, { imports: [], modules: {} }, []));
-    throwFindings(bundlerErrors(graph.root, error, guestMaps));
+    throwFindings(bundleErrors(graph, { imports: [], modules: {} }, []), error);
+    throwFindings(bundlerErrors(graph.root, error, guestMaps), error);
     throw error;
   } finally {
     await bundler.close();

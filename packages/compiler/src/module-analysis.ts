@@ -1,7 +1,9 @@
 /** Everything the compiler knows about one module with directives, before it rewrites anything. */
 
-import { CompileError } from "@perdure/errors";
+import { type CompileDiagnostic, CompileError } from "@perdure/errors";
 import type { Node } from "oxc-parser";
+import { walk } from "oxc-walker";
+import { reservedPrefix } from "./contract.ts";
 import { diagnose, diagnoseFile } from "./diagnostic.ts";
 import { mayHoldDirective } from "./directive-text.ts";
 import { type DirectiveFunction, findDirectives } from "./directives.ts";
@@ -42,7 +44,8 @@ export function analyseModule(text: string, location: ModuleLocation): ModuleAna
   const module = parseModule(text, location);
   const { functions: found, statements, diagnostics } = findDirectives(module);
   const explicit = explicitNames(module, found);
-  const all = [...diagnostics, ...explicit.diagnostics];
+  const reserved = found.length === 0 ? [] : reservedNames(module);
+  const all = [...diagnostics, ...explicit.diagnostics, ...reserved];
   if (all.length > 0) throw new CompileError(all.sort((a, b) => a.line - b.line || a.column - b.column));
   if (found.length === 0 && statements.length === 0) return null;
   const file = module.source.file;
@@ -72,6 +75,20 @@ function compiledFunction(module: ParsedModule, fn: DirectiveFunction, name: str
   return fn.kind === "step"
     ? { ...fn, kind: "step", entry: { ...entry, shape: shapeOf(fn.node.params) } }
     : { ...fn, kind: "workflow", entry };
+}
+
+/** The compiler adds names with the reserved prefix, which must not meet a name of the module. */
+function reservedNames({ program, source }: ParsedModule): CompileDiagnostic[] {
+  const found: CompileDiagnostic[] = [];
+  if (!source.text.includes(reservedPrefix)) return found;
+  walk(program, {
+    enter(node) {
+      if (node.type !== "Identifier" || !node.name.startsWith(reservedPrefix)) return;
+      const message = `The name ${node.name} is reserved: modules with directives cannot use ${reservedPrefix}….`;
+      found.push(diagnose(source, node.start, message, "Rename it."));
+    },
+  });
+  return found;
 }
 
 function assertUniqueIds(module: ParsedModule, functions: readonly CompiledFunction[], manifest: ModuleManifest): void {

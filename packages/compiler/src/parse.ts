@@ -32,8 +32,11 @@ export interface ModuleLocation {
 export function parseModule(text: string, { file, root }: ModuleLocation): ParsedModule {
   const source = new SourceText(relativePath(file, root), text);
   const language = languageOf(file);
+  // Files that may be CommonJS are read as scripts when they have no module syntax: a package's old script that merely
+  // mentions a directive must not fail on syntax that modules forbid.
+  const sourceType = /\.c?jsx?$/.test(file) ? "unambiguous" : "module";
   // Without parenthesis nodes, `const f = (async () => {})` has the same tree as the form without parentheses.
-  const result = parseSync(file, text, { lang: language, sourceType: "module", preserveParens: false });
+  const result = parseSync(file, text, { lang: language, sourceType, preserveParens: false });
   const errors = result.errors.filter((error) => error.severity === "Error");
   if (errors.length > 0) {
     throw new CompileError(

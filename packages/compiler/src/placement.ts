@@ -50,6 +50,7 @@ function describePlace(node: AnyFunction, parent: Node | undefined, ancestors: r
   const outer = ancestors.findLast((ancestor) => isFunction(ancestor));
   if (parent?.type === "AssignmentPattern") return "A function that is a default value";
   if (outer !== undefined) return `A function nested in ${describeFunction(outer)}`;
+  if (ancestors.some(({ type }) => type === "TSModuleBlock")) return "A function in a namespace";
   switch (parent?.type) {
     case "CallExpression":
     case "NewExpression":
@@ -61,6 +62,8 @@ function describePlace(node: AnyFunction, parent: Node | undefined, ancestors: r
     case "VariableDeclarator":
       return "A function in a destructuring declaration";
     case "BlockStatement":
+    case "StaticBlock":
+    case "SwitchCase":
       return "A function declared inside a block";
     default:
       return "A function inside an expression";

@@ -24,7 +24,7 @@ export function stripTypes(code: string, file: string): StrippedModule {
   if (!/\.(?:[cm]?ts|tsx|jsx)$/.test(file)) return { code, map: null };
   const result = transformSync(basename(file), code, {
     sourcemap: true,
-    sourceType: "module",
+    sourceType: file.endsWith(".cts") ? "commonjs" : "module",
     jsx: { runtime: "automatic" },
     decorator: { legacy: false },
   });
