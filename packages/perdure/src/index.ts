@@ -1,1 +1,25 @@
-export {};
+/** What workflow code and step code import. In workflow code the compiler puts the durable versions in the place of these. */
+export {
+  createHook,
+  getStepMetadata,
+  getWorkflowMetadata,
+  type Hook,
+  type HookOptions,
+  type StepMetadata,
+  sleep,
+  type WorkflowMetadata,
+} from "@perdure/core";
+export {
+  ContextViolationError,
+  FatalError,
+  HookConflictError,
+  NotInStepContextError,
+  NotInWorkflowContextError,
+  NotInWorkflowOrStepContextError,
+  RetryableError,
+  type RetryableErrorOptions,
+  SerializationError,
+  StepLostError,
+  UnavailableInWorkflowContextError,
+  WorkflowStuckError,
+} from "@perdure/errors";

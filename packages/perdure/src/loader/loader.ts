@@ -1,0 +1,61 @@
+/**
+ * The module loader of a process: directives, TypeScript and JSX work in every file of the user's, imported or required.
+ *
+ * Owns: the hooks and whether they are installed. Does not own: what a file becomes (`compile-module.ts`) and which file an import
+ * means (`module-resolution.ts`).
+ */
+import { type LoadFnOutput, type LoadHookContext, registerHooks, setSourceMapsSupport } from "node:module";
+import { type CompileSite, compileFile } from "./compile-module.ts";
+import { DiskCache } from "./disk-cache.ts";
+import { resolveModule } from "./module-resolution.ts";
+import { pathOfUrl } from "./source-file.ts";
+
+interface InstalledLoader {
+  /** How many callers need it. */
+  users: number;
+  readonly deregister: () => void;
+}
+
+const installedKey = Symbol.for("perdure/loader@1");
+
+/**
+ * Installs the loader in this process, once, and gives the way to say that the caller no longer needs it. Also turns on source maps,
+ * so that stacks name the lines that were written.
+ */
+export function installLoader(root: string): () => void {
+  const holder = globalThis as { [installedKey]?: InstalledLoader };
+  holder[installedKey] ??= { users: 0, deregister: install(root) };
+  const loader = holder[installedKey];
+  loader.users += 1;
+  let released = false;
+  return () => {
+    if (released) return;
+    released = true;
+    loader.users -= 1;
+    if (loader.users > 0) return;
+    loader.deregister();
+    delete holder[installedKey];
+  };
+}
+
+function install(root: string): () => void {
+  const site: CompileSite = { root, cache: DiskCache.ofProject(root) };
+  setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+  const hooks = registerHooks({
+    resolve: resolveModule,
+    load: (url, context, next) => loadModule(url, context, next, site),
+  });
+  return () => hooks.deregister();
+}
+
+function loadModule(
+  url: string,
+  context: LoadHookContext,
+  next: (url: string, context?: Partial<LoadHookContext>) => LoadFnOutput,
+  site: CompileSite,
+): LoadFnOutput {
+  const path = pathOfUrl(url);
+  const compiled = path === null ? null : compileFile(path, site);
+  if (compiled === null) return next(url, context);
+  return { format: compiled.format, source: compiled.code, shortCircuit: true };
+}
