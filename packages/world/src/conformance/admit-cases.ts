@@ -136,6 +136,15 @@ const stepRules: readonly Rule[] = [
     index: 1,
   },
   {
+    rule: "S1: a step that has its result takes no other one later",
+    given: async (driver) => {
+      await driver.decide(stepCreated("step_a"), stepCreated("step_b"));
+      await driver.facts(stepCompleted("step_a"));
+    },
+    accepted: facts(stepCompleted("step_b")),
+    refused: facts(stepCompleted("step_a", "another result")),
+  },
+  {
     rule: "S4: a step that completed does not fail",
     given: given(stepCreated("step_a"), stepCreated("step_b")),
     accepted: facts(stepCompleted("step_a"), stepFailed("step_b")),

@@ -289,6 +289,21 @@ const waiting = [
     equal(await bench.world.park(driver.runId, driver.epoch, parking), true);
     equal((await wait)?.parked?.reason, "diverged");
   }),
+  scenario("waiting goes on while the run does", async (bench) => {
+    const driver = await bench.drive();
+    let isOver = false;
+    const wait = bench.world.runs.waitForEnd(driver.runId, longMs).then((run) => {
+      isOver = true;
+      return run;
+    });
+    for (let index = 0; index < 5; index += 1) {
+      await driver.decide(stepCreated(`step_${index}`));
+      await new Promise(setImmediate);
+      equal(isOver, false);
+    }
+    await driver.decide(runCompleted());
+    equal((await wait)?.status, "completed");
+  }),
   scenario("waiting ends with the run as it is when the time is over", async (bench) => {
     const driver = await bench.drive();
     const run = await bench.world.runs.waitForEnd(driver.runId, 20);
