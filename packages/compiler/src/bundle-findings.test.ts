@@ -51,7 +51,7 @@ export async function flow() {
     "flow.ts": `
 import { a } from "./other.ts";
 export async function flow() { "use workflow"; return a; }`,
-    "other.ts": 'export async function f() { "use step"; return 12345678901234567890; }\nexport const a = await f();',
+    "other.ts": 'export async function f() {\n  "use step";\n  return 1;\n}\nexport const a = await f();',
   },
   "code from strings": {
     "flow.ts": `

@@ -239,6 +239,16 @@ test("steps of a file whose name has quotes are listed as any others", async () 
   expect(listed).toHaveLength(3);
 });
 
+test("the namespace of a module with workflows holds what its author exported, nothing more", async () => {
+  const root = project({
+    "other.ts": 'export const a = 1;\nexport async function b() { "use workflow"; }',
+    "flow.ts":
+      'import * as other from "./other.ts";\nexport async function flow() { "use workflow"; return Object.keys(other); }',
+  });
+  const { code } = await bundleWorkflow({ file: join(root, "flow.ts"), root });
+  expect(await runBundle(code).workflows["workflow//./flow//flow"]?.()).toEqual(["a", "b"]);
+});
+
 test("a workflow that another one calls runs as a part of it; only the module's own are listed", async () => {
   const root = project({
     "child.ts":
@@ -297,6 +307,21 @@ describe("the same program gives the same bytes", () => {
     expect(third.code).toBe(first.code);
     expect(first.code).not.toContain(root);
   });
+});
+
+test("where a package is installed does not change the bytes", async () => {
+  const flow = 'import pkg from "pkg";\nexport async function flow() { "use workflow"; return pkg; }';
+  const root = project({
+    "near/flow.ts": flow,
+    "near/node_modules/pkg/index.js": "module.exports = require('./lib/value.js');",
+    "near/node_modules/pkg/lib/value.js": "module.exports = 1;",
+    "far/deeper/flow.ts": flow,
+  });
+  cpSync(join(root, "near/node_modules"), join(root, "far/node_modules"), { recursive: true });
+  const near = await bundleWorkflow({ file: join(root, "near/flow.ts"), root: join(root, "near") });
+  const far = await bundleWorkflow({ file: join(root, "far/deeper/flow.ts"), root: join(root, "far/deeper") });
+  expect(far.code).toBe(near.code);
+  expect(await runBundle(far.code).workflows["workflow//./flow//flow"]?.()).toBe(1);
 });
 
 test("a line of a workflow, of a helper and of a module with steps leads back to the original line and column", async () => {

@@ -54,13 +54,6 @@ const header = `(function (${bundleParameters.join(", ")}) { "use strict";\n`;
 const footer = `return ${bundleVariable};\n})`;
 /** What Node 22 runs without help; newer syntax (`using`) is lowered, so that a bundle runs on every supported Node. */
 const syntaxTarget = "es2024";
-/** TypeScript code may name the JavaScript file that it will become (`./steps.js` for steps.ts). */
-const extensionAlias = {
-  ".js": [".js", ".ts", ".tsx"],
-  ".jsx": [".jsx", ".tsx"],
-  ".mjs": [".mjs", ".mts"],
-  ".cjs": [".cjs", ".cts"],
-};
 const conditionNames = ["perdure-workflow", "workflow", "import", "default"];
 
 /**
@@ -145,7 +138,7 @@ function inputOptions(root: string, conditions: readonly string[], onLog: (log: 
     platform: "neutral",
     logLevel: "warn",
     onLog: (_level, log) => onLog(log),
-    resolve: { conditionNames: [...conditions, ...conditionNames], mainFields: ["module", "main"], extensionAlias },
+    resolve: { conditionNames: [...conditions, ...conditionNames], mainFields: ["module", "main"] },
     transform: {
       define: { "process.env.NODE_ENV": '"production"' },
       target: syntaxTarget,

@@ -54,6 +54,7 @@ describe("an import stays exactly when code that stays uses it as a value", () =
     ["a step, and implements", `${a}${step("a();")}export class C implements a {}`, false],
     ["a step, and an export", `${a}${step("a();")}export { a as b };`, true],
     ["a step, and a type export", `${a}${step("a();")}export type { a as b };`, false],
+    ["a step, and a type in an export", `${a}${step("a();")}export { type a as b };`, false],
     ["a step, and another module's export of that name", `${a}${step("a();")}export { a } from "other";`, false],
     ["a step, and a default export", `${a}${step("a();")}export default a;`, true],
     ["a step, and a type", `${a}${step("a();")}export let x: a;`, false],
