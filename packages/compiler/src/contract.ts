@@ -62,10 +62,11 @@ export const guestExports = [...guestFunctions, ...guestErrors] as const;
 
 /** What `perdure/api` offers outside of workflow code; in a bundle each of them throws through `unavailable`. */
 export const unavailableExports = [
+  "closeWorld",
   "getHookByToken",
   "getRun",
+  "getWorld",
   "resumeHook",
-  "resumeWebhook",
   "start",
   "startWorker",
 ] as const;

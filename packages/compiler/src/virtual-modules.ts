@@ -59,8 +59,8 @@ export function missingGuestImports(module: ParsedModule, dead: ReadonlySet<Node
     return living.flatMap((specifier) => {
       const imported = importedName(specifier);
       if (imported === undefined || known.includes(imported)) return [];
-      const message = `Workflow code cannot import ${imported} from "${from}": no such name exists there.`;
-      const hint = `What exists: ${known.join(", ")}. A name that only steps use is not a problem.`;
+      const message = `Workflow code cannot import ${imported} from "${from}": the module does not offer that name there.`;
+      const hint = `It offers ${known.join(", ")}. A name that only steps use is not a problem.`;
       return [diagnose(module.source, specifier.start, message, hint)];
     });
   });
