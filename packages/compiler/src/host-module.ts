@@ -80,7 +80,7 @@ export function transformHost(text: string, options: TransformHostOptions): Host
 export function compileHost(text: string, location: ModuleLocation): HostModule {
   const host = transformHost(text, location);
   const manifest = host?.manifest ?? { file: relativePathOf(location), workflows: [], steps: [] };
-  const stripped = stripTypes(host?.code ?? text, location.file);
+  const stripped = stripTypes(host?.code ?? text, manifest.file);
   if (host === null) return { ...stripped, manifest };
   if (stripped.map === null) return { code: stripped.code, map: host.map, manifest };
   return { code: stripped.code, map: joinMaps(stripped.map, host.map), manifest };
