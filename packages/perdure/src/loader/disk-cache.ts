@@ -46,7 +46,15 @@ export class DiskCache {
       writeFileSync(temporary, `${firstLine(key, content)}\n${content}`);
       renameSync(temporary, this.#pathOf(name));
     } catch {
-      rmSync(temporary, { force: true });
+      this.#discard(temporary);
+    }
+  }
+
+  #discard(path: string): void {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // The folder itself cannot be used, so there is nothing in it.
     }
   }
 

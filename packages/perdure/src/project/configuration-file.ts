@@ -61,7 +61,7 @@ function describeFailure(path: string, root: string, where: string, cause: unkno
   if (syntax !== null && first !== undefined) {
     const details = syntax.diagnostics.map(formatDiagnostic).join("\n\n");
     const place = { file: first.file, line: first.line, column: first.column };
-    return new ConfigError(`The configuration does not compile.\n${details}`, { where: place, cause });
+    return new ConfigError(`The configuration does not compile.\n${details}`, { where: place, cause: syntax });
   }
   const text = cause instanceof Error ? `${cause.name}: ${cause.message.split("\n", 1)[0] ?? ""}` : String(cause);
   return new ConfigError(`The configuration threw while it was loaded: ${text}`, {

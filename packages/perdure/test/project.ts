@@ -1,0 +1,112 @@
+/** A user's project in a temporary folder, and real processes that run in it with the built packages. */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { onTestFinished } from "vitest";
+
+const packageFolder = resolve(import.meta.dirname, "..");
+
+/** How a process ended and what it printed. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A process that runs. */
+export interface Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ending>;
+  /** Resolves when the text has been printed to stdout; rejects when the process ends without it. */
+  printed(text: string): Promise<void>;
+}
+
+export class Project {
+  readonly folder: string;
+
+  /** Removed when the test is over. `node_modules/perdure` is this package; package.json says "type": "module" unless given. */
+  constructor(files: Readonly<Record<string, string>>) {
+    this.folder = realpathSync(mkdtempSync(join(tmpdir(), "perdure-project-")));
+    onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
+    mkdirSync(join(this.folder, "node_modules"));
+    symlinkSync(packageFolder, join(this.folder, "node_modules", "perdure"), "dir");
+    this.write({ "package.json": '{ "name": "app", "type": "module" }', ...files });
+  }
+
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.folder, name)), { recursive: true });
+      writeFileSync(join(this.folder, name), text);
+    }
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), "utf8");
+  }
+
+  /** Names in a folder of the project, sorted. */
+  list(name: string): string[] {
+    return readdirSync(join(this.folder, name)).sort();
+  }
+
+  /** Runs `node --import perdure/register <args>` to its end. */
+  run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ending> {
+    return this.start(args, env).ended;
+  }
+
+  /** Starts `node --import perdure/register <args>`. */
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    return this.#spawn(["--import", "perdure/register", ...args], env);
+  }
+
+  /** Runs node without the loader. */
+  plain(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ending> {
+    return this.#spawn(args, env).ended;
+  }
+
+  /** Runs the `perdure` command. */
+  perdure(...args: readonly string[]): Promise<Ending> {
+    return this.plain([join(packageFolder, "bin", "perdure.js"), ...args]);
+  }
+
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {
+    const { NODE_OPTIONS: _options, FORCE_COLOR: _colour, ...inherited } = process.env;
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...inherited, NO_COLOR: "1", ...env } });
+    let out = "";
+    let err = "";
+    const watchers = new Set<() => void>();
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      for (const watcher of watchers) watcher();
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    const ended = new Promise<Ending>((resolveEnding, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, signal) => resolveEnding({ code, signal, out, err }));
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const printed = (text: string): Promise<void> =>
+      new Promise((resolvePrinted, reject) => {
+        const look = (): void => {
+          if (out.includes(text)) resolvePrinted();
+        };
+        watchers.add(look);
+        look();
+        ended.then(() => reject(new Error(`The process ended without printing ${text}:\n${out}\n${err}`)), reject);
+      });
+    return { child, ended, printed };
+  }
+}
