@@ -54,7 +54,8 @@ const claimBatch = 256;
 
 /** The options with their defaults. Throws `WorkerSetupError` for a value that makes no sense. */
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  // `startWorker` hands on all its options; only those of this table are settings.
+  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(defaults, name) && value !== undefined);
   const settings = { ...defaults, ...Object.fromEntries(given) };
   for (const [name, value] of Object.entries(settings)) {
     const fits = name === "mode" ? value === "resident" || value === "replay" : isCount(value);
