@@ -10,13 +10,13 @@
  *
  * Owns: the path, the pragmas, the version check, creation. Does not own: statements.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "@perdure/errors";
 import { whileLocked } from "./lock-wait.ts";
 import { migrate } from "./schema.ts";
 import { type DatabaseSync, loadSqlite } from "./sqlite.ts";
-import { fileSystemError, noWalError, toStoreError } from "./store-errors.ts";
+import { fileSystemError, noWalError, sqlite, sqliteCode, toStoreError } from "./store-errors.ts";
 
 /**
  * Pages of 4 KiB in the log at which a commit copies them into the main file itself. It is SQLite's default; a side
@@ -48,7 +48,7 @@ export async function openFile(file: string, namespace: string, lockWaitMs: numb
     return { db, incarnation, namespaceId };
   } catch (error) {
     db.close();
-    throw StoreError.is(error) ? error : toStoreError(error, file);
+    throw StoreError.is(error) ? error : openError(error, file);
   }
 }
 
@@ -94,8 +94,20 @@ function openConnection(file: string): DatabaseSync {
   try {
     return new DatabaseSync(file);
   } catch (error) {
-    throw toStoreError(error, file);
+    throw openError(error, file);
   }
+}
+
+/** SQLite says only that it cannot open; the usual reason is a directory that this user may not write. */
+function openError(error: unknown, file: string): unknown {
+  if (sqliteCode(error) === sqlite.cannotOpen) {
+    try {
+      accessSync(dirname(file), constants.W_OK);
+    } catch (reason) {
+      return fileSystemError(file, reason);
+    }
+  }
+  return toStoreError(error, file);
 }
 
 function setUp(db: DatabaseSync, file: string): void {

@@ -115,6 +115,7 @@ function parseCursor(cursor: string): readonly [number, string] {
 
 function waitUntilSettled(store: Store, before: RunRecord, timeoutMs: number): Promise<RunRecord> {
   return new Promise((resolve, reject) => {
+    store.assertOpen();
     const { runId } = before;
     const stop = (): void => {
       clearTimeout(timer);

@@ -35,6 +35,12 @@ export async function createLocalWorld(options: LocalWorldOptions = {}): Promise
   const { namespace = "default", now = Date.now, lockWaitMs = 10_000, watch = true, pollMs = 100 } = options;
   const file = resolve(options.path ?? ".perdure/perdure.db");
   const store = await Store.open({ file, namespace, now, lockWaitMs, watch, pollMs });
+  return worldOn(store, options.now !== undefined);
+}
+
+/** The world over an open store. `hasOwnClock`: its time does not come from the system. */
+export function worldOn(store: Store, hasOwnClock: boolean): World {
+  const { file, namespace } = store.settings;
   return {
     capabilities: { compareAndAppend: true, maxEventsPerAppend: eventsPerAppendMax },
     describe: async () => ({
@@ -45,7 +51,7 @@ export async function createLocalWorld(options: LocalWorldOptions = {}): Promise
     }),
     runs: localRuns(store),
     log: localLog(store),
-    claims: localClaims(store, options.now !== undefined),
+    claims: localClaims(store, hasOwnClock),
     hooks: { find: (tokenHash) => store.read(() => store.tokens.find(tokenHash)) },
     bundles: localBundles(store),
     park: (runId, epoch, parked) => store.write((announce) => parkRun(store, runId, { epoch, parked }, announce)),
