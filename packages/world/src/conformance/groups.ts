@@ -1,11 +1,13 @@
 import { admitGroup } from "./admit-cases.ts";
 import { claimGroup } from "./claim-cases.ts";
 import { clockGroup } from "./clock-cases.ts";
+import { createGroup } from "./create-cases.ts";
 import type { ConformanceGroup } from "./fixture.ts";
 import { hookGroup } from "./hook-cases.ts";
 import { logGroup } from "./log-cases.ts";
 import { raceGroup } from "./race-cases.ts";
-import { listGroup, parkGroup, runGroup, storeGroup, waitGroup } from "./run-cases.ts";
+import { listGroup, waitGroup } from "./run-cases.ts";
+import { parkGroup, storeGroup } from "./store-cases.ts";
 
 /** Every case of the suite, by subject. */
 export const conformanceGroups: readonly ConformanceGroup[] = [
@@ -15,7 +17,7 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   claimGroup,
   raceGroup,
   hookGroup,
-  runGroup,
+  createGroup,
   listGroup,
   waitGroup,
   parkGroup,
