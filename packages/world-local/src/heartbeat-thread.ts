@@ -6,6 +6,7 @@
  * the next flushed commit of the event loop carries it along. When the log is long it is copied into the main file here,
  * so that no commit of the event loop has to stop for it.
  */
+import { checkpointPagesWithThread } from "./connection.ts";
 import { beatSql } from "./worker-rows.ts";
 
 export interface HeartbeatThreadData {
@@ -17,7 +18,13 @@ export interface HeartbeatThreadData {
 }
 
 export function heartbeatThreadData(file: string, namespaceId: number): HeartbeatThreadData {
-  return { file, namespaceId, beatSql, checkpointBytes: 4 * 1024 * 1024, checkpointEveryMs: 100 };
+  return {
+    file,
+    namespaceId,
+    beatSql,
+    checkpointBytes: (checkpointPagesWithThread / 2) * 4096,
+    checkpointEveryMs: 100,
+  };
 }
 
 /** CommonJS. 5 and 6 are SQLITE_BUSY and SQLITE_LOCKED: a beat that meets a lock is skipped, the next one follows. */
@@ -53,11 +60,13 @@ module.exports = (data) => {
   const beat = db.prepare(data.beatSql);
   const log = data.file + "-wal";
 
+  let copiedAt = 0;
+
   function checkpoint() {
     const stats = statSync(log, { throwIfNoEntry: false });
-    if (stats !== undefined && stats.size > data.checkpointBytes) {
-      unlessLocked(() => db.exec("PRAGMA wal_checkpoint(PASSIVE)"));
-    }
+    if (stats === undefined || stats.size <= data.checkpointBytes || stats.mtimeMs === copiedAt) return;
+    copiedAt = stats.mtimeMs;
+    unlessLocked(() => db.exec("PRAGMA wal_checkpoint(PASSIVE)"));
   }
 
   const timer = setInterval(checkpoint, data.checkpointEveryMs);

@@ -14,10 +14,15 @@ import { type Admitted, fold, isEnded, type RunRecord, RunView } from "@perdure/
 import type { EventRows } from "./event-rows.ts";
 import type { RunRows, StoredRun } from "./run-rows.ts";
 
-/** About 1 KB each. */
-const entriesMax = 10_000;
-/** About 200 bytes each, if every second event creates an entity. */
-const foldedEventsMax = 300_000;
+/** How much is remembered. */
+export interface CacheBounds {
+  readonly entries: number;
+  /** Summed over the folds: the events that they stand for. */
+  readonly foldedEvents: number;
+}
+
+/** About 1 KB for an entry, and 200 bytes for an event if every second one creates an entity: 70 MB at the most. */
+const defaultBounds: CacheBounds = { entries: 10_000, foldedEvents: 300_000 };
 
 /** One remembered run. `run` and `view` are replaced as appends go on. */
 export interface CachedRun {
@@ -30,13 +35,20 @@ export interface CachedRun {
 export class RunCache {
   readonly #runs: RunRows;
   readonly #events: EventRows;
+  readonly #bounds: CacheBounds;
   readonly #entries = new Map<string, CachedRun>();
   #foldedEvents = 0;
   #generation = 0;
 
-  constructor(runs: RunRows, events: EventRows) {
+  constructor(runs: RunRows, events: EventRows, bounds: CacheBounds = defaultBounds) {
     this.#runs = runs;
     this.#events = events;
+    this.#bounds = bounds;
+  }
+
+  /** How much is remembered at this moment. */
+  get size(): CacheBounds {
+    return { entries: this.#entries.size, foldedEvents: this.#foldedEvents };
   }
 
   /** Another connection has written: rows are to be read again. */
@@ -122,7 +134,7 @@ export class RunCache {
 
   #evict(): void {
     for (const [runId, entry] of this.#entries) {
-      if (this.#entries.size <= entriesMax && this.#foldedEvents <= foldedEventsMax) return;
+      if (this.#entries.size <= this.#bounds.entries && this.#foldedEvents <= this.#bounds.foldedEvents) return;
       // The newest entry is the one in use; a single log above the bound stays until another run is used.
       if (this.#entries.size === 1) return;
       this.#entries.delete(runId);

@@ -156,6 +156,13 @@ export function noWalError(file: string, mode: string): StoreError {
   });
 }
 
+export function networkError(file: string, fileSystem: string): StoreError {
+  return new StoreError("STORE_UNSUPPORTED", `The store ${file} is on a network file system (${fileSystem}).`, {
+    where: { file },
+    hint: networkHint,
+  });
+}
+
 /** The file system refused before SQLite was asked. */
 export function fileSystemError(file: string, error: unknown): StoreError {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
