@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 
 const packageFolder = resolve(import.meta.dirname, "..");
@@ -30,6 +31,8 @@ export interface Program {
   readonly ended: Promise<Ending>;
   /** Resolves when the text has been printed to stdout; rejects when the process ends without it. */
   printed(text: string): Promise<void>;
+  /** The same for stderr. */
+  complained(text: string): Promise<void>;
 }
 
 export class Project {
@@ -83,30 +86,47 @@ export class Project {
   #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {
     const { NODE_OPTIONS: _options, FORCE_COLOR: _colour, ...inherited } = process.env;
     const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...inherited, NO_COLOR: "1", ...env } });
-    let out = "";
-    let err = "";
-    const watchers = new Set<() => void>();
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      out += text;
-      for (const watcher of watchers) watcher();
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      err += text;
-    });
+    const out = new Output(child.stdout);
+    const err = new Output(child.stderr);
     const ended = new Promise<Ending>((resolveEnding, reject) => {
       child.on("error", reject);
-      child.on("close", (code, signal) => resolveEnding({ code, signal, out, err }));
+      child.on("close", (code, signal) => resolveEnding({ code, signal, out: out.text, err: err.text }));
     });
     onTestFinished(() => void child.kill("SIGKILL"));
-    const printed = (text: string): Promise<void> =>
-      new Promise((resolvePrinted, reject) => {
-        const look = (): void => {
-          if (out.includes(text)) resolvePrinted();
-        };
-        watchers.add(look);
-        look();
-        ended.then(() => reject(new Error(`The process ended without printing ${text}:\n${out}\n${err}`)), reject);
+    const whenIn = async (output: Output, text: string): Promise<void> => {
+      const without = ended.then((ending) => {
+        throw new Error(`The process ended without printing ${text}: ${JSON.stringify(ending)}`);
       });
-    return { child, ended, printed };
+      await Promise.race([output.holds(text), without]);
+    };
+    return {
+      child,
+      ended,
+      printed: (text) => whenIn(out, text),
+      complained: (text) => whenIn(err, text),
+    };
+  }
+}
+
+/** What a process has printed to one of its streams so far. */
+class Output {
+  text = "";
+  readonly #watchers = new Set<() => void>();
+
+  constructor(stream: Readable) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      this.text += text;
+      for (const watcher of this.#watchers) watcher();
+    });
+  }
+
+  holds(text: string): Promise<void> {
+    return new Promise((resolveHolds) => {
+      const look = (): void => {
+        if (this.text.includes(text)) resolveHolds();
+      };
+      this.#watchers.add(look);
+      look();
+    });
   }
 }

@@ -27,7 +27,7 @@ export async function patient(token: string): Promise<string> {
   return \`hello \${name}\`;
 }
 `,
-  "decorate.ts": "export const decorate = (text: string): string => `${text}!`;\n",
+  "decorate.ts": 'export const decorate = (text: string): string => text + "!";\n',
 } as const;
 
 const startAndWait = `import { start } from "perdure/api";
@@ -53,7 +53,12 @@ async function eventTypes(project: Project, runId: unknown): Promise<string[]> {
 describe("a script", () => {
   test("starts a run, awaits it at its top level, and ends", async () => {
     const project = new Project({ ...greeting, "app.ts": startAndWait });
-    expect(await project.run(["app.ts"])).toEqual({ code: 0, signal: null, out: "greeting world\nhello world!\n", err: "" });
+    expect(await project.run(["app.ts"])).toEqual({
+      code: 0,
+      signal: null,
+      out: "greeting world\nhello world!\n",
+      err: "",
+    });
     expect(await runs(project)).toMatchObject([{ workflow: "hello", status: "completed" }]);
   });
 
@@ -65,7 +70,11 @@ const { hello } = require("./workflows");
 start(hello, ["require"]).then((run: { returnValue: Promise<string> }) => run.returnValue).then(console.log);
 `,
     });
-    expect(await project.run(["app.cts"])).toMatchObject({ code: 0, out: "greeting require\nhello require!\n", err: "" });
+    expect(await project.run(["app.cts"])).toMatchObject({
+      code: 0,
+      out: "greeting require\nhello require!\n",
+      err: "",
+    });
   });
 
   test("ends when its run only waits, and another process goes on with it", async () => {
@@ -98,21 +107,24 @@ console.log(await getRun(process.argv[2] ?? "").returnValue);
 });
 
 describe("a process", () => {
-  test("drives what it finds, without a start of its own", async () => {
+  test.each([
+    ["server.ts", 'import "./workflows";'],
+    ["server.cts", 'require("./workflows");'],
+  ])("drives what it finds, without a start of its own: %s", async (entry, load) => {
     const project = new Project({
       ...greeting,
       "client.ts": `import { start } from "perdure/api";
 import { hello } from "./workflows";
 await start(hello, ["you"]);
 `,
-      "server.ts": 'import "./workflows";\nsetInterval(() => undefined, 1000);\n',
+      [entry]: `${load}\nconsole.log("loaded once");\nsetInterval(() => undefined, 1000);\n`,
     });
     expect(await project.run(["client.ts"], { PERDURE_WORKER: "0" })).toMatchObject({ code: 0, out: "", err: "" });
     expect(await runs(project)).toMatchObject([{ status: "pending", events: 1 }]);
-    const server = project.start(["server.ts"]);
+    const server = project.start([entry]);
     await server.printed("greeting you");
     server.child.kill("SIGTERM");
-    expect(await server.ended).toMatchObject({ signal: "SIGTERM", err: "" });
+    expect(await server.ended).toMatchObject({ signal: "SIGTERM", out: "loaded once\ngreeting you\n", err: "" });
   });
 
   test("takes over what a killed process left behind", async () => {
@@ -232,13 +244,16 @@ await startWorker();
 console.log("ready");
 `;
 
-  test.each(["SIGTERM", "SIGINT"] as const)("holds the process until %s, which has its usual outcome", async (signal) => {
-    const project = new Project({ ...greeting, "server.ts": server });
-    const program = project.start(["server.ts"]);
-    await program.printed("ready");
-    program.child.kill(signal);
-    expect(await program.ended).toEqual({ code: null, signal, out: "ready\n", err: "" });
-  });
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "holds the process until %s, which has its usual outcome",
+    async (signal) => {
+      const project = new Project({ ...greeting, "server.ts": server });
+      const program = project.start(["server.ts"]);
+      await program.printed("ready");
+      program.child.kill(signal);
+      expect(await program.ended).toEqual({ code: null, signal, out: "ready\n", err: "" });
+    },
+  );
 
   test("lets a running step finish and records it before the signal ends the process", async () => {
     const project = new Project({
@@ -392,6 +407,45 @@ export async function wrong(): Promise<string> {
   });
 });
 
+test("the compiler's warnings about a workflow are shown at every start", async () => {
+  const project = new Project({
+    ...greeting,
+    "app.ts":
+      'import { start } from "perdure/api";\nimport { hasty } from "./hasty";\nawait (await start(hasty)).returnValue;\n',
+    "hasty.ts": `import { greet } from "./steps";
+export async function hasty(): Promise<void> {
+  "use workflow";
+  greet("nobody waits");
+  await greet("somebody waits");
+}
+`,
+  });
+  for (const start of ["first", "second"]) {
+    const { code, err } = await project.run(["app.ts"]);
+    expect([start, code]).toEqual([start, 0]);
+    expect(err).toMatch(/PerdureWarning: hasty\.ts:4:\d+/);
+  }
+});
+
+test("an entry that waits for ever without using the world is told how to work", async () => {
+  const project = new Project({
+    ...greeting,
+    "app.ts": 'import "./workflows";\nsetInterval(() => undefined, 1000);\nawait new Promise(() => undefined);\n',
+  });
+  const program = project.start(["app.ts"]);
+  await program.complained("startWorker()");
+  program.child.kill("SIGTERM");
+  expect((await program.ended).err).toContain("PerdureWarning: The entry module is still being evaluated");
+});
+
+test.each(["perdure", "perdure/api", "perdure/config", "perdure/errors", "perdure/internal", "perdure/register"])(
+  "%s can be required",
+  async (entry) => {
+    const project = new Project({ "app.cjs": `console.log(typeof require("${entry}"));` });
+    expect(await project.plain(["app.cjs"])).toMatchObject({ code: 0, out: "object\n", err: "" });
+  },
+);
+
 test("a bundle is kept on disk while its inputs are the same", async () => {
   const project = new Project({ ...greeting, "app.ts": startAndWait });
   const stamp = (): string => {
@@ -405,7 +459,7 @@ test("a bundle is kept on disk while its inputs are the same", async () => {
   const first = stamp();
   expect((await project.run(["app.ts"])).out).toContain("hello world!\n");
   expect(stamp()).toBe(first);
-  project.write({ "decorate.ts": "export const decorate = (text: string): string => `${text}?`;\n" });
+  project.write({ "decorate.ts": 'export const decorate = (text: string): string => text + "?";\n' });
   expect((await project.run(["app.ts"])).out).toContain("hello world?\n");
   expect(stamp()).not.toBe(first);
 });

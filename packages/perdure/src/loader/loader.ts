@@ -10,42 +10,26 @@ import { DiskCache } from "./disk-cache.ts";
 import { resolveModule } from "./module-resolution.ts";
 import { pathOfUrl } from "./source-file.ts";
 
-interface InstalledLoader {
-  /** How many callers need it. */
-  users: number;
-  readonly deregister: () => void;
-}
-
 const installedKey = Symbol.for("perdure/loader@1");
 
 /**
- * Installs the loader in this process, once, and gives the way to say that the caller no longer needs it. Also turns on source maps,
- * so that stacks name the lines that were written.
+ * Installs the loader in this process, once, and for as long as it lives: what a module imports later has to load as well. Also turns
+ * on source maps, so that stacks name the lines that were written.
  */
-export function installLoader(root: string): () => void {
-  const holder = globalThis as { [installedKey]?: InstalledLoader };
-  holder[installedKey] ??= { users: 0, deregister: install(root) };
-  const loader = holder[installedKey];
-  loader.users += 1;
-  let released = false;
-  return () => {
-    if (released) return;
-    released = true;
-    loader.users -= 1;
-    if (loader.users > 0) return;
-    loader.deregister();
-    delete holder[installedKey];
-  };
+export function installLoader(root: string): void {
+  const holder = globalThis as { [installedKey]?: true };
+  if (holder[installedKey] === true) return;
+  holder[installedKey] = true;
+  install(root);
 }
 
-function install(root: string): () => void {
+function install(root: string): void {
   const site: CompileSite = { root, cache: DiskCache.ofProject(root) };
   setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
-  const hooks = registerHooks({
+  registerHooks({
     resolve: resolveModule,
     load: (url, context, next) => loadModule(url, context, next, site),
   });
-  return () => hooks.deregister();
 }
 
 function loadModule(

@@ -38,14 +38,12 @@ export async function loadConfiguration(path: string, root: string): Promise<Per
 }
 
 async function importDefault(path: string, root: string, where: string): Promise<unknown> {
-  const uninstall = installLoader(root);
+  installLoader(root);
   let module: Record<string, unknown>;
   try {
     module = await import(pathToFileURL(path).href);
   } catch (cause) {
     throw describeFailure(path, root, where, cause);
-  } finally {
-    uninstall();
   }
   if ("default" in module) return module["default"];
   throw new ConfigError("The configuration has no default export.", {

@@ -37,7 +37,8 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
   const automatic = await current.automatic;
   current.automatic = null;
   await automatic?.stop();
-  const { worker: configured } = await processConfiguration();
+  // A world that is given needs no configuration, so a wrong one must not get in the way.
+  const configured = options.world === undefined ? (await processConfiguration()).worker : undefined;
   return stoppedBySignals(await startEngineWorker({ ...(configured || {}), ...options }));
 }
 
