@@ -53,7 +53,7 @@ async function bundleGuest(): Promise<string> {
   const { output } = await bundle.generate({
     format: "cjs",
     exports: "named",
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    minify: { compress: true, mangle: { toplevel: true, keepNames: true }, codegen: { removeWhitespace: true } },
     comments: false,
     hashCharacters: "hex",
   });

@@ -11,6 +11,7 @@ import type { IsolationMode } from "@perdure/world";
 import type { HeldBundle } from "./bundle.ts";
 import type { Guard } from "./guard.ts";
 import type { GuestPort } from "./guest-port.ts";
+import { runInRootScope } from "./root-scope.ts";
 
 /** How a realm is made. */
 export interface RealmOptions {
@@ -72,7 +73,7 @@ export class Realm {
 
   /** Builds a realm for a bundle: a few milliseconds. */
   static create(bundle: HeldBundle, options: RealmOptions): Realm {
-    return new Realm(bundle, options);
+    return runInRootScope(() => new Realm(bundle, options));
   }
 
   /** By this prototype the promises of this realm are told from everybody else's. */
@@ -88,7 +89,7 @@ export class Realm {
   /** Enters the realm: what `job` calls here may run workflow code, for `limitMs` milliseconds at most. */
   enter(job: () => void, limitMs: number): "done" | "stopped" {
     invariant(!this.#isRetired, "a retired realm is not entered again");
-    const result = this.#guard.run(job, limitMs);
+    const result = runInRootScope(() => this.#guard.run(job, limitMs));
     if (result === "stopped") this.retire();
     return result;
   }

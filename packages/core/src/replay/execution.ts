@@ -96,6 +96,11 @@ export class Execution {
     return this.#ended;
   }
 
+  /** Its realm was stopped under it, by another execution: it has to be rebuilt from the log. */
+  get dead(): boolean {
+    return this.#params.realm.retired;
+  }
+
   /**
    * Moves over events of the log, in order, from position `consumed + 1` on. Returns what is wrong, or null. After a fault
    * the execution is dead and answers with the same fault for ever.

@@ -163,11 +163,16 @@ function isHiddenKey(error: object, key: string): boolean {
 function classOf(error: object): string {
   const prototype: unknown = Object.getPrototypeOf(error);
   if (typeof prototype !== "object" || prototype === null) return "Error";
-  const name = Object.getOwnPropertyDescriptor(prototype, "name")?.value as unknown;
-  const type = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as unknown;
+  const name = ownProperty(prototype, "name");
+  const type = ownProperty(prototype, "constructor");
   if (typeof type !== "function") return "Error";
   if (type.name === "DOMException") return "DOMException";
   return typeof name === "string" && name === type.name && builtInClasses.has(name) ? name : "Error";
+}
+
+// A hardened realm turns the properties of its prototypes into accessors, so their values are read and not described.
+function ownProperty(holder: object, key: "name" | "constructor"): unknown {
+  return Object.hasOwn(holder, key) ? (holder as Readonly<Record<string, unknown>>)[key] : undefined;
 }
 
 function textOf(value: unknown): string {

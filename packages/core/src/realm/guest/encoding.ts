@@ -1,11 +1,11 @@
 /** Values to text and back with the constructors of this realm. */
-import { decode, encode } from "@perdure/serde/guest";
+import { decode, type EncodeOptions, encode } from "@perdure/serde/guest";
 import type { EncodedParts } from "./orchestrator-context.ts";
 
 /** The encoded value, and its text without error stacks when it has any. Throws `SerializationError`. */
-export function encodeValue(value: unknown, what: string): EncodedParts {
-  const { text, blobs, hasStack } = encode(value, { what });
-  const canonicalText = hasStack ? encode(value, { what, stacks: false }).text : null;
+export function encodeValue(value: unknown, what: string, options: EncodeOptions = {}): EncodedParts {
+  const { text, blobs, hasStack } = encode(value, { ...options, what });
+  const canonicalText = hasStack ? encode(value, { ...options, what, stacks: false }).text : null;
   // The blobs are views on the program's own memory, which it may change before the host copies them.
   return { text, canonicalText, blobs: blobs.length === 0 ? blobs : blobs.map((blob) => new Uint8Array(blob)) };
 }

@@ -6,15 +6,17 @@ import { HookConflictError, UndecodableError } from "@perdure/errors";
 import type { DeliveryResult, GuestExecution, GuestPort, GuestState, OpenArguments, ValueKind } from "../guest-port.ts";
 import { guestApi } from "./api.ts";
 import { decodeStaged, stage } from "./encoding.ts";
-import { createExecutionGlobal, installGlobals } from "./globals/install.ts";
+import { createExecutionGlobal, prepareExecutionGlobal } from "./globals/execution-global.ts";
+import { installGlobals } from "./globals/install.ts";
 import { harden } from "./harden.ts";
+import { Hook } from "./hook.ts";
 import { enter, leave, OrchestratorContext } from "./orchestrator-context.ts";
 import { type BundleFunction, conclude, startWorkflow } from "./outcome.ts";
 
 /** Makes the realm ready. `shared`: several executions will live in it, so everything that they share is frozen. */
 export function boot(shared: boolean): GuestPort {
   installGlobals();
-  if (shared) harden([guestApi]);
+  if (shared) harden([guestApi, Hook, prepareExecutionGlobal()]);
   return {
     promisePrototype: Promise.prototype,
     open: (...args: OpenArguments) => new OrchestratorContext(...args),

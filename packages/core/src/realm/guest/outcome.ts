@@ -2,6 +2,7 @@
 import { codeOf, InvariantError, type RunFailureCode, WorkflowStuckError } from "@perdure/errors";
 import type { GuestState } from "../guest-port.ts";
 import { encodeValue } from "./encoding.ts";
+import { explainMissing } from "./globals/forbidden.ts";
 import type { OrchestratorContext, Outcome } from "./orchestrator-context.ts";
 
 /** What a bundle returns: its workflow functions by id. */
@@ -40,8 +41,9 @@ function completed(context: OrchestratorContext, value: unknown): Outcome {
   }
 }
 
-function failed(error: unknown): Outcome {
-  if (isStackOverflow(error)) return { kind: "overflow" };
+function failed(thrown: unknown): Outcome {
+  if (isStackOverflow(thrown)) return { kind: "overflow" };
+  const error = explainMissing(thrown) ?? thrown;
   return { kind: "failed", code: failureCode(error), value: encodeError(error) };
 }
 
@@ -64,7 +66,7 @@ function isStackOverflow(error: unknown): boolean {
 
 function encodeError(error: unknown) {
   try {
-    return encodeValue(error, "the error of the workflow");
+    return encodeValue(error, "the error of the workflow", { unstorableErrorParts: "omit" });
   } catch {
     return encodeValue(describeError(error), "the error of the workflow");
   }

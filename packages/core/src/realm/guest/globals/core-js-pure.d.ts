@@ -1,0 +1,9 @@
+declare module "core-js-pure/web/url.js" {
+  const RealmURL: typeof URL;
+  export default RealmURL;
+}
+
+declare module "core-js-pure/web/url-search-params.js" {
+  const RealmURLSearchParams: typeof URLSearchParams;
+  export default RealmURLSearchParams;
+}
