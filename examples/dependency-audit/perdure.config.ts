@@ -1,4 +1,10 @@
 import { defineConfig } from "perdure/config";
 
-/** Reading and hashing keep a disk and a core busy with a few packages; more at once would only be more to do again after a crash. */
-export default defineConfig({ worker: { stepsPerRun: 8 } });
+export default defineConfig({
+  worker: {
+    // A few packages at once keep a disk and a core busy; more would only be more to do again after a crash.
+    stepsPerRun: 8,
+    // A killed worker's run is free for the next one after two seconds; the default is four.
+    leaseMs: 2_000,
+  },
+});

@@ -33,7 +33,7 @@ await watch(first, log, () => log.recorded.size >= log.stepCount / 2);
 await first.kill();
 await log.refresh();
 const recorded = new Set(log.recorded);
-say("SIGKILL", `worker ${first.pid} is gone after ${seconds()}; ${recorded.size} steps are on record`);
+say("SIGKILL", `worker ${first.pid} is gone after ${seconds()}; the next one goes on when its claim has run out`);
 
 const second = new WorkerProcess();
 await watch(second, log, () => log.isAsking);

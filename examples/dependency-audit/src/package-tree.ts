@@ -1,9 +1,10 @@
 /** Reads installed packages from the disk. Knows nothing of durable functions. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { lstat, readdir, readFile, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
 import { classifyLicence, type Licence } from "./licence.ts";
+
+const pieceBytes = 256 * 1024;
 
 /** What a package says about itself. */
 export interface PackageManifest {
@@ -64,20 +65,34 @@ export async function readManifest(folder: string): Promise<PackageManifest> {
 
 /** Counts and hashes the files of a package, without the packages that are installed inside of it. */
 export async function measurePackage(folder: string): Promise<PackageSize> {
-  const entries = await readdir(folder, { recursive: true });
-  const paths = entries.filter((path) => !/^node_modules(?:[/\\]|$)/.test(path)).sort();
   const hash = createHash("sha256");
-  let fileCount = 0;
+  const paths = await filesOf(folder);
   let byteCount = 0;
   for (const path of paths) {
-    const file = join(folder, path);
-    if (!(await lstat(file)).isFile()) continue;
-    fileCount += 1;
     hash.update(`${path}\0`);
-    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+    for await (const chunk of contentsOf(join(folder, path))) {
       byteCount += chunk.length;
       hash.update(chunk);
     }
   }
-  return { fileCount, byteCount, sha256: hash.digest("hex") };
+  return { fileCount: paths.length, byteCount, sha256: hash.digest("hex") };
+}
+
+/** Paths of the files of a package, relative to its folder, sorted. */
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const paths = files.map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  return paths.filter((path) => !/^node_modules[/\\]/.test(path)).sort();
+}
+
+/** A file in pieces. Each piece is valid until the next one is asked for: most files are small, and a stream would cost more than they do. */
+async function* contentsOf(file: string): AsyncGenerator<Uint8Array> {
+  await using handle = await open(file);
+  const buffer = Buffer.allocUnsafe(pieceBytes);
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, pieceBytes);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
