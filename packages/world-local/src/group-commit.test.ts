@@ -59,9 +59,22 @@ describe("a group of writes", () => {
   });
 
   it("is cut at a bound, and keeps its order", async () => {
-    await Promise.all(Array.from({ length: 80 }, (_, n) => insert(n)));
+    const count = (): Promise<unknown> => commits.submit((announce) => announce(history.length));
+    await Promise.all(Array.from({ length: 300 }, count));
     expect(history.length).toBeGreaterThan(1);
-    expect(history.flat()).toEqual(Array.from({ length: 80 }, (_, n) => n));
+    expect(history.flat()).toEqual(history.flat().toSorted((a, b) => Number(a) - Number(b)));
+    expect(history.flat()).toHaveLength(300);
+  });
+
+  it("is cut when its writes take long", async () => {
+    const slow = (n: number): Promise<unknown> =>
+      commits.submit((announce) => {
+        const until = performance.now() + 2;
+        while (performance.now() < until);
+        announce(n);
+      });
+    await Promise.all([slow(1), slow(2), slow(3)]);
+    expect(history).toEqual([[1], [2], [3]]);
   });
 
   it("goes on when a member refuses", async () => {

@@ -22,10 +22,11 @@ import type { DatabaseSync, StatementSync } from "./sqlite.ts";
 import { closedError, failedDiskError, sqlite, sqliteCode, toStoreError } from "./store-errors.ts";
 
 /**
- * The most members of one transaction. It bounds how long a flush keeps the event loop: about 1 ms with ordinary
- * appends. Beyond it a larger group gains little, since the flush of the disk is already shared by this many.
+ * The most members of one transaction, and for how many milliseconds members are added to it: together they bound how
+ * long a flush keeps the event loop. Larger groups gain little, since the flush of the disk is shared by this many.
  */
-const membersMax = 32;
+const membersMax = 128;
+const addingMsMax = 1;
 
 /** What the owner of the caches and listeners does around a transaction. `E` is one announcement of a change. */
 export interface CommitHooks<E> {
@@ -116,9 +117,9 @@ export class GroupCommit<E> {
       return;
     }
     this.#wait.reset();
-    const members = this.#queue.splice(0, this.#singly > 0 ? 1 : membersMax);
+    const count = this.#singly > 0 ? 1 : membersMax;
     if (this.#singly > 0) this.#singly -= 1;
-    this.#run(members);
+    this.#run(this.#queue.splice(0, count));
     this.#continue();
   }
 
@@ -138,8 +139,8 @@ export class GroupCommit<E> {
     }
   }
 
-  /** Runs the members in the open transaction, and ends it. */
-  #run(members: readonly Member<E>[]): void {
+  /** Runs the members in the open transaction, as many as there is time for, and ends it. */
+  #run(members: Member<E>[]): void {
     const announcements: E[] = [];
     const announce = (change: E): void => {
       announcements.push(change);
@@ -147,11 +148,16 @@ export class GroupCommit<E> {
     const answers: unknown[] = [];
     try {
       this.#hooks.begun();
-      for (const member of members) answers.push(member.write(announce));
+      const until = performance.now() + addingMsMax;
+      for (const member of members) {
+        answers.push(member.write(announce));
+        if (performance.now() > until) break;
+      }
     } catch (error) {
       this.#giveUp(members, error);
       return;
     }
+    if (answers.length < members.length) this.#queue.unshift(...members.splice(answers.length));
     try {
       this.#commit.run();
     } catch (error) {
