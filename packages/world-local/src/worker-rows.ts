@@ -43,7 +43,11 @@ export class WorkerRows {
 
   /** The workers that hold a claim, with their last beat; null for one that never beat or has retired. */
   owners(): readonly { readonly owner: string; readonly beat: Heartbeat | null }[] {
-    const rows = this.#owners.all(this.#namespaceId, this.#namespaceId, this.#namespaceId) as unknown as readonly OwnerRow[];
+    const rows = this.#owners.all(
+      this.#namespaceId,
+      this.#namespaceId,
+      this.#namespaceId,
+    ) as unknown as readonly OwnerRow[];
     return rows.map(({ owner, beat_at, lease_ms }) => ({
       owner,
       beat: beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },
