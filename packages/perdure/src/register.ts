@@ -5,14 +5,12 @@
 import "./project/require-node.ts";
 import { provideBundles } from "@perdure/core";
 import { DiskCache } from "./loader/disk-cache.ts";
-import { reportFailures } from "./loader/failure-report.ts";
 import { installLoader } from "./loader/loader.ts";
 import { bundleProviderFor } from "./loader/workflow-bundles.ts";
 import { projectRoot } from "./project/project-root.ts";
 import { becomeWorkerWhenReady } from "./worker/automatic-worker.ts";
 
 const root = projectRoot(process.cwd());
-reportFailures();
 installLoader(root);
 provideBundles(
   bundleProviderFor({

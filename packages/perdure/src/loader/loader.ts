@@ -4,7 +4,8 @@
  * Owns: the hooks and whether they are installed. Does not own: what a file becomes (`compile-module.ts`) and which file an import
  * means (`module-resolution.ts`).
  */
-import { type LoadFnOutput, type LoadHookContext, registerHooks, setSourceMapsSupport } from "node:module";
+// Imported as a whole: an old Node lacks `registerHooks`, and has to get as far as the check that says so.
+import * as nodeModule from "node:module";
 import { type CompileSite, compileFile } from "./compile-module.ts";
 import { DiskCache } from "./disk-cache.ts";
 import { resolveModule } from "./module-resolution.ts";
@@ -25,8 +26,8 @@ export function installLoader(root: string): void {
 
 function install(root: string): void {
   const site: CompileSite = { root, cache: DiskCache.ofProject(root) };
-  setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
-  registerHooks({
+  nodeModule.setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+  nodeModule.registerHooks({
     resolve: resolveModule,
     load: (url, context, next) => loadModule(url, context, next, site),
   });
@@ -34,10 +35,10 @@ function install(root: string): void {
 
 function loadModule(
   url: string,
-  context: LoadHookContext,
-  next: (url: string, context?: Partial<LoadHookContext>) => LoadFnOutput,
+  context: nodeModule.LoadHookContext,
+  next: (url: string, context?: Partial<nodeModule.LoadHookContext>) => nodeModule.LoadFnOutput,
   site: CompileSite,
-): LoadFnOutput {
+): nodeModule.LoadFnOutput {
   const path = pathOfUrl(url);
   const compiled = path === null ? null : compileFile(path, site);
   if (compiled === null) return next(url, context);
