@@ -1,10 +1,9 @@
-import { sleep } from "perdure";
-import { start } from "perdure/api";
+import { getStepMetadata, sleep } from "perdure";
 
 export async function welcome(email: string) {
   "use workflow";
   const user = await createUser(email);
-  await sleep("1s"); // or "30 days": no process has to wait for it
+  await sleep("1s"); // or "30 days": no process has to live that long
   return await sendMail(user.email, `Welcome, user ${user.id}`);
 }
 
@@ -15,9 +14,6 @@ async function createUser(email: string) {
 
 async function sendMail(to: string, subject: string) {
   "use step";
-  if (Math.random() < 0.3) throw new Error("The mail server is busy"); // tried again
+  if (getStepMetadata().attempt === 1) throw new Error("The mail server is busy"); // tried again after a second
   return `"${subject}" is on its way to ${to}`;
 }
-
-const run = await start(welcome, ["ada@example.org"]);
-console.log(await run.returnValue);

@@ -17,13 +17,14 @@ export class ProgressBar {
     const share = total === 0 ? 0 : done / total;
     const filled = Math.round(share * width);
     const counts = `${done}/${total} steps`.padStart(15);
-    this.#line = `${this.#label}  ${"█".repeat(filled)}${"░".repeat(width - filled)}${counts}`;
+    const line = `${this.#label}  ${"█".repeat(filled)}${"░".repeat(width - filled)}${counts}`;
     if (this.#stream.isTTY) {
-      this.#stream.write(`\r${this.#line}`);
+      if (line !== this.#line) this.#stream.write(`\r${line}`);
+      this.#line = line;
       return;
     }
     const quarter = Math.floor(share * 4);
-    if (quarter > this.#quarter) this.#stream.write(`${this.#line}\n`);
+    if (quarter > this.#quarter) this.#stream.write(`${line}\n`);
     this.#quarter = quarter;
   }
 
