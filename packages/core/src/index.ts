@@ -5,6 +5,7 @@ export { type GetRunOptions, getRun, type Run } from "./client/run-handle.ts";
 export { closeWorld, configureWorld, getWorld, isWorldConfigured, type WorldSource } from "./client/runtime.ts";
 export { type StartOptions, start, type WorkflowReference } from "./client/start.ts";
 export { type Env, systemEnv } from "./env.ts";
+export { createGuard, type Guard, type GuardOptions } from "./realm/guard.ts";
 export type { ConsoleLine } from "./run/machine-io.ts";
 export {
   getStepMetadata,
