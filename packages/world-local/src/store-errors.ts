@@ -134,6 +134,13 @@ export function failedDiskError(file: string, cause: unknown): StoreError {
   });
 }
 
+export function replacedError(file: string): StoreError {
+  return new StoreError("STORE_UNAVAILABLE", `The store ${file} was removed or replaced while it was open.`, {
+    where: { file },
+    hint: "Restart this process; stop every process that uses the store before it is deleted or restored.",
+  });
+}
+
 export function newerVersionError(file: string, found: number, supported: number): StoreError {
   return new StoreError(
     "STORE_NEWER_VERSION",

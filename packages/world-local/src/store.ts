@@ -4,6 +4,7 @@
  * `write` runs in a transaction that is shared with whatever else is ready, and answers after the commit; `read` runs at
  * once, on what was committed last. Both are the only ways in for the rooms of the world (`local-*.ts`).
  */
+import { statSync } from "node:fs";
 import type { AdmitContext, RunRecord } from "@perdure/world";
 import { isEnded } from "@perdure/world";
 import { ChangeSignals, type RunChange } from "./change-signals.ts";
@@ -15,9 +16,12 @@ import { whileLocked } from "./lock-wait.ts";
 import { RunCache } from "./run-cache.ts";
 import { RunRows, type StoredRun } from "./run-rows.ts";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
-import { closedError } from "./store-errors.ts";
+import { closedError, replacedError } from "./store-errors.ts";
 import { WakeFile } from "./wake-file.ts";
 import { WorkerRows } from "./worker-rows.ts";
+
+/** How often, in milliseconds at the least, a commit makes sure that the path still names the file that is open. */
+const identityCheckMs = 250;
 
 export interface StoreSettings {
   /** Absolute path of the database file. */
@@ -49,6 +53,9 @@ export class Store {
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
   readonly #ownWorkers = new Set<string>();
   readonly #onClose = new Set<(reason: Error) => void>();
+  readonly #identity: string | null;
+  #identityCheckedAt = 0;
+  #isReplaced = false;
   #writerVersion = -1;
   #watcherVersion = -1;
   #isClosed = false;
@@ -64,8 +71,12 @@ export class Store {
     this.workers = new WorkerRows(db, namespaceId);
     this.cache = new RunCache(this.runs, this.events);
     this.#dataVersion = db.prepare("PRAGMA data_version");
+    this.#identity = identityOf(settings.file);
     this.#commits = new GroupCommit(db, settings.file, settings.lockWaitMs, {
-      begun: () => this.#noticeOthers(),
+      begun: () => {
+        this.#assertSameFile();
+        this.#noticeOthers();
+      },
       rolledBack: () => this.cache.clear(),
       committed: (changes) => this.#tell(changes),
     });
@@ -147,6 +158,15 @@ export class Store {
     this.db.close();
   }
 
+  /** A file that was removed or replaced takes commits that nobody will find again. */
+  #assertSameFile(): void {
+    const now = performance.now();
+    if (!this.#isReplaced && now - this.#identityCheckedAt < identityCheckMs) return;
+    this.#identityCheckedAt = now;
+    this.#isReplaced ||= identityOf(this.settings.file) !== this.#identity;
+    if (this.#isReplaced) throw replacedError(this.settings.file);
+  }
+
   #version(): number {
     const row = this.#dataVersion.get() as { readonly data_version: number };
     return row.data_version;
@@ -178,6 +198,12 @@ export class Store {
     }
     this.signals.changed(changes);
   }
+}
+
+/** Device and number of the file at this path; null when there is none. */
+function identityOf(file: string): string | null {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
 }
 
 /** What to announce of a run after a change. */

@@ -8,7 +8,7 @@ ON CONFLICT (namespace_id, id) DO UPDATE SET beat_at = excluded.beat_at, lease_m
 
 /**
  * Finds each owner once, by a seek per owner however many runs they hold. Takes the namespace id three times: Node 22.15
- * cannot bind numbered parameters (`?1`).
+ * cannot bind numbered parameters (`?`).
  */
 const ownersSql = `WITH RECURSIVE owners (owner) AS (
   SELECT min(owner) FROM runs WHERE namespace_id = ? AND owner IS NOT NULL

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { createLocalWorld } from "@perdure/world-local";
@@ -126,6 +127,19 @@ describe("a disk that fails", () => {
     const log = await again.log.read(id("wrun", 0), { after: 3, limit: 10_000 });
     expect(log.length).toBeGreaterThanOrEqual(acknowledged);
     expect(log.map(({ key }) => key)).toEqual(log.map((_, index) => `payload-${index}`));
+  });
+});
+
+describe("a store whose file is removed while it is open", () => {
+  it("takes no more writes", async () => {
+    const { store, world } = await openStore();
+    await world.runs.create(creation(1));
+    rmSync(store.settings.file);
+    let error: unknown = null;
+    for (let n = 2; error === null; n += 1) error = await world.runs.create(creation(n)).then(() => null, String);
+    expect(String(error)).toContain("removed or replaced");
+    const again = await failure(world.runs.create(creation(1)));
+    expect([again.code, again.outcome]).toEqual(["STORE_UNAVAILABLE", "none"]);
   });
 });
 
