@@ -131,7 +131,7 @@ function setUp(db: DatabaseSync, file: string): void {
   db.exec("PRAGMA synchronous = FULL");
   if (process.platform === "darwin") db.exec("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
   db.exec(`PRAGMA journal_size_limit = ${walBytesKept}; PRAGMA wal_autocheckpoint = ${checkpointPages}`);
-  // 16 MB of pages.
+  // 16 MB of pages. Memory mapping and pages of 2 or 8 KiB changed the cost of a commit by less than 2 %: defaults stay.
   db.exec("PRAGMA cache_size = -16000");
   migrate(db, file);
 }

@@ -7,6 +7,9 @@
  * is rolled back and its members are run again one by one, each in a transaction of its own, so that only the guilty one
  * fails.
  *
+ * A flush starts with `setImmediate`: a microtask was no faster for a lone append and leaves out of the group whatever
+ * becomes ready by the other callbacks of the turn.
+ *
  * G1 Nothing is acknowledged, announced or left in a cache unless COMMIT has returned.
  * G2 Groups commit in the order in which their members were submitted.
  * G3 The outcome is `unknown` only when COMMIT itself met an I/O error: its frames may or may not have reached the disk.

@@ -37,7 +37,10 @@ export function localClaims(store: Store, hasOwnClock: boolean): WorldClaims {
     },
     poll: (workerId) => store.read(() => pollRuns(store, workerId)),
     release: (runId, request) => store.write((announce) => releaseRun(store, runId, request, announce)),
-    retire: (workerId) => store.write((announce) => retireWorker(store, workerId, announce)),
+    async retire(workerId) {
+      await store.write((announce) => retireWorker(store, workerId, announce));
+      store.removeOwnWorker(workerId);
+    },
     heartbeatThread() {
       store.assertOpen();
       if (hasOwnClock) return null;

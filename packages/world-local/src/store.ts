@@ -135,6 +135,11 @@ export class Store {
     this.#ownWorkers.add(workerId);
   }
 
+  /** A worker of this process is gone; whatever it held is any worker's now. */
+  removeOwnWorker(workerId: string): void {
+    this.#ownWorkers.delete(workerId);
+  }
+
   /** Watch for changes of other processes as long as anybody wants to know of changes. */
   watchIfNeeded(): void {
     if (this.signals.isWatched && !this.#isClosed) this.#wakeFile.start();
