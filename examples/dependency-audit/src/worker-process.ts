@@ -14,6 +14,8 @@ export class WorkerProcess {
     const args = ["--import", "perdure/register", "src/worker.ts"];
     this.#child = spawn(process.execPath, args, { cwd: projectFolder, stdio: ["ignore", "inherit", "inherit"] });
     this.#exited = once(this.#child, "exit");
+    // A worker that nobody looks after any more would wait for its approval for ever.
+    process.once("exit", () => this.#child.kill("SIGKILL"));
   }
 
   get pid(): number {
