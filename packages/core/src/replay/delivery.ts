@@ -2,7 +2,6 @@
  * Facts on their way into the realm: payloads are hydrated first, outside of the guarded call; then each fact is one call
  * of the guest and one drain. Nothing here is left half done when the call is stopped.
  */
-import { UndecodableError } from "@perdure/errors";
 import type { LogEvent } from "@perdure/world";
 import type { Hydrated } from "../hydrate/hydration-memo.ts";
 import type { DeliveryResult, GuestExecution, GuestState } from "../realm/guest-port.ts";
@@ -68,13 +67,13 @@ function deliverOne(realm: Realm, execution: GuestExecution, workflowId: string,
     port.conflict(execution, position, at, key, conflictingRunId);
     return "done";
   }
+  const content = value.kind === "text" ? value.text : value.value;
   if (value.kind === "text") stageBlobs(realm, value.blobs);
   if (fact.type === "run_started") {
-    if (value.kind !== "text") throw new UndecodableError("The input of the run is not a list of arguments.");
-    return port.start(execution, position, at, realm.bundleFunction, workflowId, value.text);
+    return port.start(execution, position, at, realm.bundleFunction, workflowId, String(content));
   }
   const ok = fact.type !== "step_failed";
-  return port.settle(execution, position, at, key, ok, value.kind, value.kind === "text" ? value.text : value.value);
+  return port.settle(execution, position, at, key, ok, value.kind, content);
 }
 
 function stageBlobs(realm: Realm, blobs: readonly Uint8Array[]): void {

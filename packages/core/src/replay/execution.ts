@@ -69,7 +69,10 @@ export class Execution {
   #lines: ConsoleLine[] = [];
   #hookOrdinal = 0;
   #replayedUntil: number;
+  /** The outcome is known. */
   #ended = false;
+  /** The run was cancelled: what was delivered before counts, and nothing more is. */
+  #cancelled = false;
   #fault: ExecutionFault | null = null;
 
   private constructor(params: ExecutionParams) {
@@ -93,7 +96,7 @@ export class Execution {
 
   /** The outcome is known, or the run was cancelled: nothing is delivered any more. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ended || this.#cancelled;
   }
 
   /** Its realm was stopped under it, by another execution: it has to be rebuilt from the log. */
@@ -118,6 +121,7 @@ export class Execution {
   deliver(facts: readonly SpeculativeFact[]): ExecutionFault | null {
     if (this.#fault !== null) return this.#fault;
     const deliveries: Delivery[] = [];
+    const freshFrom = this.view.tail + this.#speculated.length + 1;
     for (const fact of facts) {
       const expected = this.view.tail + this.#speculated.length + 1;
       invariant(fact.position === expected, `a fact at position ${fact.position} was delivered at ${expected}`);
@@ -127,7 +131,7 @@ export class Execution {
       const delivery = this.#deliveryOf(fact, value);
       if (delivery !== null) deliveries.push(delivery);
     }
-    this.#fault = this.#run(deliveries, this.view.tail + this.#speculated.length + 1);
+    this.#fault = this.#run(deliveries, freshFrom);
     return this.#fault;
   }
 
@@ -214,10 +218,12 @@ export class Execution {
   ): Hydrated | ExecutionFault {
     const { created, memo } = this.#params;
     const carrier = fact.type === "run_started" ? created : fact;
-    if (carrier.payload === null || this.#ended) return nothing;
+    if (carrier.payload === null || this.ended) return nothing;
     const source = { position: carrier.position, type: carrier.type, payload: carrier.payload };
     try {
-      return memo === null ? { kind: "text", ...unpackPayload(carrier.payload) } : read(memo, source);
+      const value: Hydrated = memo === null ? { kind: "text", ...unpackPayload(carrier.payload) } : read(memo, source);
+      const isInput = carrier.type === "run_created";
+      return isInput && value.kind !== "text" ? undecodable(fact, "The input is not a list of arguments.") : value;
     } catch (error) {
       if (!UndecodableError.is(error)) throw error;
       return undecodable(fact, error.message);
@@ -226,8 +232,8 @@ export class Execution {
 
   /** The delivery of a fact; null for a fact that the code does not see. */
   #deliveryOf(fact: DeliverableFact, value: Hydrated): Delivery | null {
-    if (fact.type === "run_cancelled") this.#ended = true;
-    if (this.#ended || !visibleTypes.has(fact.type)) return null;
+    if (fact.type === "run_cancelled") this.#cancelled = true;
+    if (this.ended || !visibleTypes.has(fact.type)) return null;
     const key = fact.correlationId === null ? "" : this.#keys.get(fact.correlationId);
     // A fact of an operation that the log never created; the fold refuses it.
     return key === undefined ? null : { fact, key, value };
@@ -288,8 +294,14 @@ export class Execution {
   }
 
   #diverged(event: LogEvent, planned: Planned | null, differs: string): ExecutionFault {
-    const stack = planned?.stack ?? null;
-    return divergence(event, planned, differs, stack === null ? null : sourceOfStack(stack, this.#params.realm.bundle));
+    return divergence(event, planned, differs, planned === null ? null : this.#callOf(planned));
+  }
+
+  /** Where the user's code asked for it; known when the execution is traced. */
+  #callOf(planned: Planned): string | null {
+    if (planned.stack === null) return null;
+    // The topmost place of a step's call is the function that stands in for the step.
+    return sourceOfStack(planned.stack, this.#params.realm.bundle, planned.type === "step_created" ? 1 : 0);
   }
 }
 

@@ -12,9 +12,13 @@ export function mapStack(stack: string, bundle: HeldBundle): string {
   });
 }
 
-/** The first place in a stack that belongs to the user's source, as `file:line:column`; null when there is none. */
-export function sourceOfStack(stack: string, bundle: HeldBundle): string | null {
-  for (const [, line, column] of stack.matchAll(placePattern(bundleFile(bundle.id)))) {
+/**
+ * The place in the user's source that a stack of the bundle leads to, as `file:line:column`; null when there is none.
+ * `skip` leaves out that many places from the top, unless there are no others.
+ */
+export function sourceOfStack(stack: string, bundle: HeldBundle, skip = 0): string | null {
+  const places = [...stack.matchAll(placePattern(bundleFile(bundle.id)))];
+  for (const [, line, column] of places.slice(Math.min(skip, places.length - 1))) {
     const source = sourceOf(bundle, Number(line), Number(column));
     if (source !== null) return source;
   }

@@ -46,8 +46,12 @@ function start(
   context.startedAt = at;
   const args = decodeOrReport(() => decodeStaged(text));
   if (args === undecodable) return "undecodable";
+  if (!Array.isArray(args)) {
+    problem = "The input is not a list of arguments.";
+    return "undecodable";
+  }
   const scope = shared ? createExecutionGlobal() : globalThis;
-  startWorkflow(context, bundle, [scope, scope, scope, guestApi], workflowId, args as readonly unknown[]);
+  startWorkflow(context, bundle, [scope, scope, scope, guestApi], workflowId, args);
   return "done";
 }
 

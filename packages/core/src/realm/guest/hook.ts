@@ -171,7 +171,7 @@ export class Hook<T> implements AsyncIterable<T>, PromiseLike<T> {
     if (this.#payloads.length > 0) return Promise.resolve({ done: false, value: this.#payloads.shift() as T });
     if (this.#next === null) {
       this.#next = Promise.withResolvers<Arrival<T>>();
-      handled(this.#next.promise);
+      void handled(this.#next.promise);
     }
     return this.#next.promise;
   }

@@ -41,11 +41,18 @@ function completed(context: OrchestratorContext, value: unknown): Outcome {
   }
 }
 
+/** The failure of what was thrown. A Proxy may throw whenever it is looked at; then only that much is recorded. */
 function failed(thrown: unknown): Outcome {
-  if (isStackOverflow(thrown)) return { kind: "overflow" };
-  const error = explainMissing(thrown) ?? thrown;
-  return { kind: "failed", code: failureCode(error), value: encodeError(error) };
+  try {
+    if (isStackOverflow(thrown)) return { kind: "overflow" };
+    const error = explainMissing(thrown) ?? thrown;
+    return { kind: "failed", code: failureCode(error), value: encodeError(error) };
+  } catch {
+    return { kind: "failed", code: "USER_ERROR", value: encodeError(new Error(indescribable)) };
+  }
 }
+
+const indescribable = "a value that cannot be described";
 
 const codes: Readonly<Record<string, RunFailureCode>> = {
   WORKFLOW_STUCK: "WORKFLOW_STUCK",
@@ -87,7 +94,7 @@ function textOf(read: () => unknown): string {
   try {
     return String(read());
   } catch {
-    return "a value that cannot be described";
+    return indescribable;
   }
 }
 

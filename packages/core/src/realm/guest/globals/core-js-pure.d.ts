@@ -1,9 +1,11 @@
 declare module "core-js-pure/web/url.js" {
   const RealmURL: typeof URL;
-  export default RealmURL;
+
+  export = RealmURL;
 }
 
 declare module "core-js-pure/web/url-search-params.js" {
   const RealmURLSearchParams: typeof URLSearchParams;
-  export default RealmURLSearchParams;
+
+  export = RealmURLSearchParams;
 }

@@ -4,7 +4,7 @@ import { defineGlobal } from "./define.ts";
 export function installMicrotask(): void {
   defineGlobal("queueMicrotask", function queueMicrotask(callback: unknown): void {
     if (typeof callback !== "function") throw new TypeError("queueMicrotask needs a function.");
-    Promise.resolve().then(() => {
+    void Promise.resolve().then(() => {
       Reflect.apply(callback, undefined, []);
     });
   });
