@@ -1,11 +1,12 @@
 export type { Hook, HookOptions } from "./client/hook-types.ts";
-export { getHookByToken, type HookEntity, hashToken, type ResumeHookOptions, resumeHook } from "./client/hooks.ts";
+export { getHookByToken, type HookEntity, type ResumeHookOptions, resumeHook } from "./client/hooks.ts";
 export { createHook, sleep } from "./client/host-stand-ins.ts";
 export { type GetRunOptions, getRun, type Run } from "./client/run-handle.ts";
 export { closeWorld, configureWorld, getWorld, isWorldConfigured, type WorldSource } from "./client/runtime.ts";
 export { type StartOptions, start, type WorkflowReference } from "./client/start.ts";
 export { type Env, systemEnv } from "./env.ts";
 export { createGuard, type Guard, type GuardOptions } from "./realm/guard.ts";
+export { tokenHash } from "./replay/correlation-id.ts";
 export type { ConsoleLine } from "./run/machine-io.ts";
 export {
   getStepMetadata,

@@ -38,6 +38,7 @@ export {
   formatDiagnostic,
   InvariantError,
   invariant,
+  StrayRejectionWarning,
   UnsupportedNodeError,
   UsageError,
   WorkerSetupError,

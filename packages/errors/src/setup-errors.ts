@@ -85,6 +85,23 @@ export class UsageError extends PerdureError {
   }
 }
 
+/**
+ * A worker's report, never thrown: workflow code left a promise rejected that nothing handled by the end of its turn. The
+ * run goes on; it only sees the rejection if it awaits the promise later.
+ */
+export class StrayRejectionWarning extends PerdureError {
+  constructor(workflow: string, what: string) {
+    super("STRAY_REJECTION", `Workflow code left a rejected promise (${what}) that nothing handles.`, {
+      where: { workflow },
+      hint: "Await the promise, or give it a catch(), if its failure matters.",
+    });
+  }
+
+  static override is(value: unknown): value is StrayRejectionWarning {
+    return codeOf(value) === "STRAY_REJECTION";
+  }
+}
+
 /** Something that cannot be, was: a defect in Perdure, not in the program that uses it. */
 export class InvariantError extends PerdureError {
   constructor(message: string, options: PerdureErrorOptions = {}) {

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { HookNotFoundError, StoreError } from "@perdure/errors";
 import { dehydrate, hydrate } from "@perdure/serde";
 import type { AppendResult, OpenHook, World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
+import { tokenHash } from "../replay/correlation-id.ts";
 import { durationMs } from "../step/duration.ts";
 import { retryPauseMs } from "../worker/retry-pause.ts";
 import { outsideKey } from "./outside-key.ts";
@@ -62,12 +62,9 @@ export async function getHookByToken(token: string, options: { readonly world?: 
   return hookEntity(world, await findHook(world, token, 0), token);
 }
 
-/** The store knows tokens by their SHA-256 only. */
-export const hashToken = (token: string): string => createHash("sha256").update(token, "utf8").digest("hex");
-
 async function findHook(world: World, token: string, deadline: number): Promise<OpenHook> {
   for (;;) {
-    const open = await world.hooks.find(hashToken(token));
+    const open = await world.hooks.find(tokenHash(token));
     if (open !== null) return open;
     if (systemEnv.now() >= deadline) throw new HookNotFoundError(token);
     await pause(lookupMs);

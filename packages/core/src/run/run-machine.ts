@@ -15,6 +15,7 @@
  */
 import { assertNever, InvariantError, invariant } from "@perdure/errors";
 import type {
+  Appended,
   AppendResult,
   CreateRequest,
   CreateResult,
@@ -48,7 +49,7 @@ type State =
   | { readonly kind: "creating"; readonly request: EagerRequest; readonly sent: CreateEffect }
   | { readonly kind: "loading" }
   | { readonly kind: "ready" }
-  | { readonly kind: "appending"; readonly request: DriverAppend; readonly speculative: boolean }
+  | { readonly kind: "appending"; readonly request: DriverAppend }
   | { readonly kind: "releasing" }
   | { readonly kind: "parking"; readonly fault: Fault }
   | { readonly kind: "done"; readonly end: DriveEnd };
@@ -214,12 +215,12 @@ export class RunMachine {
   // Appends
 
   #onAppended(result: AppendResult, now: number): readonly Effect[] {
-    const { request, speculative } = this.#expect("appending");
+    const { request } = this.#expect("appending");
     const { clock, compareAndAppend } = this.#setup;
     switch (result.kind) {
       case "appended":
         clock.observe(result.storeNow, now);
-        if (speculative) this.#safe = !compareAndAppend;
+        this.#safe = !compareAndAppend || (this.#safe && !wasQuiet(request, result));
         return this.#acknowledged(result.events, result.released, now);
       case "moved":
         clock.observe(result.storeNow, now);
@@ -281,7 +282,7 @@ export class RunMachine {
       decisions,
       release: mayRelease ? this.#releaseWith(decisions, facts, clock.estimate(now)) : null,
     };
-    this.#state = { kind: "appending", request, speculative };
+    this.#state = { kind: "appending", request };
     return { kind: "append", request, resend: false };
   }
 
@@ -414,6 +415,11 @@ export class RunMachine {
     invariant(state.kind === kind, `an answer for state ${kind} came in state ${state.kind}`);
     return state as Extract<State, { kind: K }>;
   }
+}
+
+/** Nobody else has written since the driver last held the whole log. */
+function wasQuiet(request: DriverAppend, result: Appended): boolean {
+  return result.events.length === request.facts.length + request.decisions.length;
 }
 
 const stopTimer: Effect = { kind: "setTimer", delayMs: null };

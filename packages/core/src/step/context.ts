@@ -11,7 +11,7 @@ export interface StepMetadata {
   readonly stepStartedAt: Date;
   /** 1-based; counts failures, not losses of a worker. */
   readonly attempt: number;
-  /** 1-based; counts starts of this attempt. More than 1: an earlier worker was lost, and may have done the work. */
+  /** 1-based; counts starts of this attempt by different claims. More than 1: an earlier start may have done the work. */
   readonly delivery: number;
   /** Aborted when the run is cancelled, or when this process loses or gives up the run. */
   readonly signal: AbortSignal;

@@ -3,7 +3,9 @@ import type { LogEvent } from "@perdure/world";
 import { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
 import type { Guard } from "../realm/guard.ts";
+import type { Realm } from "../realm/realm.ts";
 import { RealmCache } from "../realm/realm-cache.ts";
+import { adoptRealm } from "../realm/rejections.ts";
 import { Execution } from "../replay/execution.ts";
 
 /** A turn that was stopped is tried once more with this many times the limit (rule 17). */
@@ -18,13 +20,23 @@ export interface OpenRequest {
   readonly trace: boolean;
 }
 
+export interface ExecutionFactoryOptions {
+  readonly guard: Pick<Guard, "run">;
+  readonly turnLimitMs: number;
+  /** Workflow code of this bundle left a promise rejected that nothing handled; `what` is the error's name. */
+  readonly onStrayRejection: (bundle: HeldBundle, what: string) => void;
+}
+
 export class ExecutionFactory {
   readonly #realms: RealmCache;
-  readonly #turnLimitMs: number;
+  readonly #options: ExecutionFactoryOptions;
+  readonly #adopted = new WeakSet<Realm>();
+  /** Rejections that nothing has handled so far, by bundle. */
+  readonly #strays = new Map<string, string[]>();
 
-  constructor(guard: Guard, turnLimitMs: number) {
-    this.#realms = new RealmCache({ guard });
-    this.#turnLimitMs = turnLimitMs;
+  constructor(options: ExecutionFactoryOptions) {
+    this.#realms = new RealmCache({ guard: options.guard });
+    this.#options = options;
   }
 
   newMemo(): HydrationMemo {
@@ -34,7 +46,32 @@ export class ExecutionFactory {
   open({ runId, bundle, memo, created, alone, trace }: OpenRequest): Execution {
     const { isolation } = created.data;
     const realm = alone ? this.#realms.create(bundle, isolation) : this.#realms.get(bundle, isolation);
-    const limitMs = alone ? this.#turnLimitMs * aloneLimitFactor : this.#turnLimitMs;
+    this.#adopt(realm);
+    const { turnLimitMs } = this.#options;
+    const limitMs = alone ? turnLimitMs * aloneLimitFactor : turnLimitMs;
     return Execution.open({ runId, created, realm, memo, limitMs, trace });
+  }
+
+  /** A run of this bundle has ended: what was rejected and is still not handled never will be. */
+  judgeRejections(bundle: HeldBundle): void {
+    const strays = this.#strays.get(bundle.id) ?? [];
+    this.#strays.delete(bundle.id);
+    for (const what of strays) this.#options.onStrayRejection(bundle, what);
+  }
+
+  /** From now on no rejection in the realm reaches the process; a late `catch` takes it off the list. */
+  #adopt(realm: Realm): void {
+    if (this.#adopted.has(realm)) return;
+    this.#adopted.add(realm);
+    const { id } = realm.bundle;
+    const rejected = (what: string): void => {
+      this.#strays.set(id, [...(this.#strays.get(id) ?? []), what]);
+    };
+    const handled = (what: string): void => {
+      const left = this.#strays.get(id) ?? [];
+      const index = left.indexOf(what);
+      if (index >= 0) this.#strays.set(id, left.toSpliced(index, 1));
+    };
+    adoptRealm(realm.promisePrototype, rejected, handled);
   }
 }

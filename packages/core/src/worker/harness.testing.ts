@@ -3,21 +3,23 @@
  * are functions of the test; workflows are written as the compiler writes them.
  */
 import { FatalError } from "@perdure/errors";
-import { specVersion, type LogEvent, type RunRecord, type World } from "@perdure/world";
+import { hydrate } from "@perdure/serde";
+import { type IsolationMode, type LogEvent, type RunRecord, specVersion, type World } from "@perdure/world";
 import { createMemoryWorld, MemoryStore, type MemoryWorldOptions } from "@perdure/world/memory";
 import { workflowInput } from "../client/workflow-input.ts";
-import { hydrate } from "@perdure/serde";
-import { guestAbi } from "../realm/guest-source.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
+import { packBundle } from "../realm/bundle.ts";
+import { guestAbi } from "../realm/guest-source.ts";
+import { watchRejections } from "../realm/rejections.ts";
 import { bundleOf, unguarded, workflowId } from "../replay/history.testing.ts";
+import { crockford } from "../run/crockford.ts";
 import { mintRunId } from "../run/run-id.ts";
 import { provideBundles, registerStep, registerWorkflow } from "../step/registry.ts";
-import { crockford } from "../run/crockford.ts";
 import { BundleShelf } from "./bundle-shelf.ts";
+import { ExecutionFactory } from "./execution-factory.ts";
 import { type WorkerOptions, workerSettings } from "./settings.ts";
 import { VirtualEnv } from "./virtual-env.testing.ts";
 import { EngineWorker } from "./worker.ts";
-import { packBundle } from "../realm/bundle.ts";
 
 export interface HarnessOptions extends WorkerOptions {
   readonly world?: Partial<Pick<MemoryWorldOptions, "compareAndAppend" | "maxEventsPerAppend">>;
@@ -27,6 +29,17 @@ export interface HarnessOptions extends WorkerOptions {
   readonly store?: MemoryStore;
 }
 
+watchRejections();
+
+const strays: string[] = [];
+
+/** Realms are slow to make, and their executions share nothing, so all tests of a file share them. */
+const executions = new ExecutionFactory({
+  guard: unguarded,
+  turnLimitMs: 2_000,
+  onStrayRejection: (_bundle, what) => strays.push(what),
+});
+
 export class Harness {
   readonly env: VirtualEnv;
   readonly store: MemoryStore;
@@ -34,6 +47,8 @@ export class Harness {
   readonly world: World;
   readonly lines: string[] = [];
   readonly errors: unknown[] = [];
+  /** Rejections of workflow code that nothing handled. */
+  readonly strays = strays;
   readonly #options: HarnessOptions;
 
   constructor(options: HarnessOptions = {}) {
@@ -69,12 +84,19 @@ export class Harness {
       tick: () => {},
       alive: () => beating,
     };
-    const guard = { ...unguarded, kind: "timeout" as const, lastStop: null, ready: async () => {}, close: async () => {} };
+    const guard = {
+      ...unguarded,
+      kind: "timeout" as const,
+      lastStop: null,
+      ready: async () => {},
+      close: async () => {},
+    };
     const shelf = new BundleShelf(world);
     const engine = new EngineWorker({
       world,
       env: this.env,
       guard,
+      executions,
       heartbeat,
       shelf,
       settings,
@@ -99,10 +121,17 @@ export class Harness {
   }
 
   /** Start a run in a worker, with its first turn. */
-  async start(worker: TestWorker, bundle: HeldBundle, args: readonly unknown[] = [], key: string | null = null) {
+  async start(
+    worker: TestWorker,
+    bundle: HeldBundle,
+    args: readonly unknown[] = [],
+    key: string | null = null,
+    isolation: IsolationMode = "shared",
+  ): Promise<string> {
     await this.world.bundles.put(bundle.id, packBundle(bundle).bytes);
     const runId = mintRunId(this.env);
-    return await worker.engine.start(runId, bundle, this.request(bundle, args, runId, key));
+    const { created, input } = this.request(bundle, args, runId, key);
+    return await worker.engine.start(runId, bundle, { created: { ...created, isolation }, input });
   }
 
   request(bundle: HeldBundle, args: readonly unknown[], runId: string, key: string | null) {
@@ -163,7 +192,10 @@ export interface TestWorker {
 }
 
 /** A bundle around the source of one workflow function, registered in this process, with these steps. */
-export function program(workflow: string, steps: Readonly<Record<string, (...args: never[]) => unknown>> = {}): HeldBundle {
+export function program(
+  workflow: string,
+  steps: Readonly<Record<string, (...args: never[]) => unknown>> = {},
+): HeldBundle {
   const source = { file: "test.ts", line: 1 };
   for (const [name, fn] of Object.entries(steps)) {
     registerStep(`step//./test//${name}`, fn, { name, shape: null, ...source });

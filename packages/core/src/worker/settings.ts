@@ -17,7 +17,7 @@ export interface WorkerOptions {
   readonly residentRunsMax?: number;
   /** Milliseconds of uninterrupted workflow code after which it counts as running away. Default 2,000. */
   readonly turnLimitMs?: number;
-  /** A sleep or a retry that is due within this many milliseconds keeps the claim. Default 1,000. */
+  /** A sleep or a retry that is due within this many milliseconds keeps the claim. Default 1,500. */
   readonly holdMs?: number;
   /** Milliseconds between two looks at the store when nothing hints that it changed. Default 1,000. */
   readonly sweepMs?: number;
@@ -40,7 +40,7 @@ const defaults: Required<WorkerOptions> = {
   claimedRunsMax: 20_000,
   residentRunsMax: 10_000,
   turnLimitMs: 2_000,
-  holdMs: 1_000,
+  holdMs: 1_500,
   sweepMs: 1_000,
   leaseMs: 4_000,
   stuckAfterMs: 60_000,

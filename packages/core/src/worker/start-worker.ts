@@ -1,4 +1,5 @@
 /** Puts a worker together from the real parts of the process. */
+import { StrayRejectionWarning } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { currentWorker, setCurrentWorker, worldOf } from "../client/runtime.ts";
 import { type Env, systemEnv } from "../env.ts";
@@ -6,6 +7,7 @@ import { createGuard } from "../realm/guard.ts";
 import { assertRejectionsMode, watchRejections } from "../realm/rejections.ts";
 import { crockford } from "../run/crockford.ts";
 import type { ConsoleLine } from "../run/machine-io.ts";
+import { ExecutionFactory } from "./execution-factory.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type WorkerOptions, workerSettings } from "./settings.ts";
 import { shelfOf } from "./shelves.ts";
@@ -67,8 +69,14 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
   const print = (runId: string, lines: readonly ConsoleLine[]): void => {
     for (const line of lines) if (!line.replayed) onConsole(runId, line);
   };
+  const executions = new ExecutionFactory({
+    guard,
+    turnLimitMs: settings.turnLimitMs,
+    onStrayRejection: (bundle, what) => onError(new StrayRejectionWarning(bundle.workflows.join(", "), what)),
+  });
   const shelf = shelfOf(world);
-  const worker = new EngineWorker({ world, env, guard, heartbeat, shelf, settings, info, namespace, print, onError });
+  const parts = { world, env, guard, executions, heartbeat, shelf, settings, info, namespace, print, onError };
+  const worker = new EngineWorker(parts);
   const release = options.keepAlive === false ? null : env.hold();
   setCurrentWorker(world, worker);
   worker.begin();

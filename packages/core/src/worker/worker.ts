@@ -23,7 +23,7 @@ import { onRegistration, registeredWorkflows } from "../step/registry.ts";
 import { StepSlots } from "../step/step-slots.ts";
 import type { BundleShelf } from "./bundle-shelf.ts";
 import { Drive } from "./drive.ts";
-import { ExecutionFactory } from "./execution-factory.ts";
+import type { ExecutionFactory } from "./execution-factory.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { encodeLostError } from "./lost-step.ts";
 import { Residents } from "./residents.ts";
@@ -36,6 +36,7 @@ export interface WorkerParts {
   readonly world: World;
   readonly env: Env;
   readonly guard: Guard;
+  readonly executions: ExecutionFactory;
   readonly heartbeat: Heartbeat;
   readonly shelf: BundleShelf;
   readonly settings: WorkerSettings;
@@ -68,7 +69,7 @@ export class EngineWorker {
     this.#parts = parts;
     this.#residents = new Residents(parts.settings.residentRunsMax);
     this.#slots = new StepSlots({ perWorker: parts.settings.stepsPerWorker, perRun: parts.settings.stepsPerRun });
-    this.#executions = new ExecutionFactory(parts.guard, parts.settings.turnLimitMs);
+    this.#executions = parts.executions;
   }
 
   get id(): string {
@@ -259,6 +260,7 @@ export class EngineWorker {
     if (this.#drives.get(drive.runId) === drive) this.#drives.delete(drive.runId);
     this.#slots.drop(drive.runId);
     memo.clear();
+    if (end.kind === "ended") this.#executions.judgeRejections(bundle);
     const residence = drive.machine.takeResidence();
     if (residence !== null && end.kind === "released" && !this.#stopping) {
       this.#residents.put(drive.runId, { residence, bundle });

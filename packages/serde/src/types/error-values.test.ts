@@ -12,6 +12,7 @@ const unknownHere: ReadonlySet<string> = new Set([
   "ContextViolationError",
   "CompileError",
   "ConfigError",
+  "StrayRejectionWarning",
   "UnsupportedNodeError",
   "UsageError",
   "WorkerSetupError",
