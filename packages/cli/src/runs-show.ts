@@ -100,7 +100,8 @@ function valueLines(log: readonly LogEvent[], labels: readonly string[], style: 
     const value = payloadText(event.payload);
     if (value === null) return [];
     const place = `${event.position} ${event.type} ${labels[index] ?? ""}`.trimEnd();
-    return [`${style("faint", visible(place))}  ${visible(value)}\n`];
+    const [first = "", ...rest] = value.split("\n").map(visible);
+    return [`${style("faint", visible(place))}  ${first}\n`, ...rest.map((line) => `    ${line}\n`)];
   });
   return lines.join("");
 }

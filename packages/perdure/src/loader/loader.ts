@@ -3,6 +3,9 @@
  *
  * Owns: the hooks and whether they are installed. Does not own: what a file becomes (`compile-module.ts`) and which file an import
  * means (`module-resolution.ts`).
+ *
+ * A limit of Node 22.15, gone in later 22s: the `require` of a CommonJS file that was imported, or is the entry, asks no hooks where a
+ * specifier leads, so there it has to name the extension.
  */
 // Imported as a whole: an old Node lacks `registerHooks`, and has to get as far as the check that says so.
 import * as nodeModule from "node:module";

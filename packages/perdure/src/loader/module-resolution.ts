@@ -75,13 +75,14 @@ function resolveAsTypeScript(parent: string, specifier: string, { conditions }: 
 
 const resolvers = new Map<string, ResolverFactory>();
 
-/** One resolver per set of conditions; the library is loaded when the first one is needed. */
-function resolver(conditions: readonly string[]): ResolverFactory {
-  const key = conditions.join();
+/** One resolver per set of conditions, which `require` gives as a Set on some versions of Node. */
+function resolver(conditions: Iterable<string>): ResolverFactory {
+  const conditionNames = [...conditions];
+  const key = conditionNames.join();
   let known = resolvers.get(key);
   if (known === undefined) {
     const { ResolverFactory }: typeof import("oxc-resolver") = require("oxc-resolver");
-    known = new ResolverFactory({ tsconfig: "auto", conditionNames: [...conditions], extensions, extensionAlias });
+    known = new ResolverFactory({ tsconfig: "auto", conditionNames, extensions, extensionAlias });
     resolvers.set(key, known);
   }
   return known;
