@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { invariant } from "@perdure/errors";
 import type { CreateRequest, DriverAppend, NewDecision, NewFact, World } from "@perdure/world";
 import { createLocalWorld } from "@perdure/world-local";
 import { loadSqlite } from "../src/sqlite.ts";
@@ -107,7 +108,7 @@ async function sequential(world: World, bare: () => number): Promise<void> {
     const start = performance.now();
     const result = await world.log.append(id("wrun", 1), request);
     ours.push(performance.now() - start);
-    if (result.kind !== "appended") throw new Error(`append ${k}: ${JSON.stringify(result)}`);
+    invariant(result.kind === "appended", `append ${k} was not written: ${JSON.stringify(result)}`);
     if (k % 100 === 0) for (let n = 0; n < 100; n += 1) raw.push(bare());
   }
   // The first thousand commits of each let its log grow to the size at which it starts anew.
