@@ -18,6 +18,7 @@ import {
   stepCreated,
   tokenHash,
   waitCompleted,
+  workflowId,
 } from "./conformance/requests.ts";
 import type { NewFact } from "./events.ts";
 import type { CreateRequest } from "./world.ts";
@@ -45,7 +46,32 @@ describe("a creation", () => {
     expect(verdict.events).toHaveLength(1);
     expect(verdict.events[0]).toMatchObject({ type: "run_created", position: 1, at: 50, epoch: null, cause: null });
     expect(verdict.events[0]?.data).toMatchObject({ namespace: "space", key: "k" });
-    expect(verdict.run).toMatchObject({ status: "pending", tail: 1, epoch: 0, owner: null, wakeAt: 50, createdAt: 50 });
+    expect(verdict.events[0]).toMatchObject({ key: null, committedAt: 50 });
+    expect(verdict.run).toEqual({
+      runId: "wrun_1",
+      namespace: "space",
+      key: "k",
+      workflowId,
+      workflowName: "process",
+      bundleId: "bndl_1",
+      isolation: "shared",
+      parentRunId: null,
+      rootRunId: "wrun_1",
+      status: "pending",
+      tail: 1,
+      lastAt: 50,
+      epoch: 0,
+      owner: null,
+      endedOwner: null,
+      lastAppend: null,
+      parked: null,
+      wakeAt: 50,
+      expiries: 0,
+      claimTail: 0,
+      createdAt: 50,
+      startedAt: null,
+      endedAt: null,
+    });
     expect(verdict.released).toBe(false);
   });
 

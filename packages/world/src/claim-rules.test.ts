@@ -80,7 +80,8 @@ describe("taking over", () => {
     }
     const last = takeOver(run, "w9", now);
     expect(last.kind).toBe("stalled");
-    expect(last.run).toMatchObject({ owner: null, epoch: run.epoch + 1, parked: { reason: "stalled", since: now } });
+    expect(last.run).toMatchObject({ owner: null, epoch: run.epoch + 1, lastAppend: null, wakeAt: null });
+    expect(last.run.parked).toMatchObject({ reason: "stalled", position: 2, since: now });
     expect(isClaimable(last.run, "none", now)).toBe(false);
   });
 });
