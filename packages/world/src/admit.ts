@@ -38,6 +38,7 @@ export interface Admitted {
   readonly released: boolean;
 }
 
+/** What the rules say about an append. */
 export type AppendVerdict =
   | Admitted
   /** The same append was written before, at these positions. */

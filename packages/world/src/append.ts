@@ -27,6 +27,7 @@ export interface OutsideAppend {
   readonly fact: NewFact<"hook_received" | "run_cancelled">;
 }
 
+/** What `log.append` takes: a driver's batch, or one event from outside. */
 export type AppendRequest = DriverAppend | OutsideAppend;
 
 /** Written. `events` is the log after `after`: what was written and, for a driver, everything that it had not seen. */
@@ -58,6 +59,7 @@ export interface Refused {
   readonly reason: RefusalReason;
 }
 
+/** Which rule an append breaks. */
 export type RefusalReason =
   /** The run has ended. */
   | { readonly kind: "terminal" }
@@ -68,4 +70,5 @@ export type RefusalReason =
   /** The step, wait or hook is not in a state that allows the event. */
   | { readonly kind: "entity"; readonly index: number; readonly rule: string };
 
+/** How an append ended; whatever is not `appended` left nothing in the log. */
 export type AppendResult = Appended | Moved | Fenced | Refused;

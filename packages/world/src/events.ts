@@ -125,17 +125,24 @@ export const terminalTypes = ["run_completed", "run_failed", "run_cancelled"] as
 /** Names that later versions will write. This version parks a run whose log holds one. */
 export const reservedEventTypes = ["attr_set", "abort_requested", "run_moved", "child_started", "patch"] as const;
 
+/** The type of a fact. */
 export type FactType = (typeof factTypes)[number];
+/** The type of a decision. */
 export type DecisionType = (typeof decisionTypes)[number];
+/** The type of an event that ends a run. */
 export type TerminalType = (typeof terminalTypes)[number];
 
 const facts: ReadonlySet<string> = new Set(factTypes);
 const decisions: ReadonlySet<string> = new Set(decisionTypes);
 const terminals: ReadonlySet<string> = new Set(terminalTypes);
 
+/** True for a fact, false for a decision or a name that this version does not know. */
 export const isFactType = (type: string): type is FactType => facts.has(type);
+/** True for a decision, false for a fact or a name that this version does not know. */
 export const isDecisionType = (type: string): type is DecisionType => decisions.has(type);
+/** True for an event that ends a run. */
 export const isTerminalType = (type: string): type is TerminalType => terminals.has(type);
+/** True for a type that this version reads and writes. */
 export const isKnownEventType = (type: string): type is EventType => facts.has(type) || decisions.has(type);
 
 /** One event as it stands in a run's log. Immutable. */

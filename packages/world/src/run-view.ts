@@ -8,6 +8,7 @@ import { assertNever, invariant, UnknownEventError } from "@perdure/errors";
 import { type EntityKind, isFactType, isKnownEventType, type LogEvent } from "./events.ts";
 import type { RunStatus } from "./run-record.ts";
 
+/** A step call as far as the log has come. */
 export interface StepView {
   readonly kind: "step";
   readonly stepId: string;
@@ -25,6 +26,7 @@ export interface StepView {
   readonly position: number;
 }
 
+/** A durable sleep as far as the log has come. */
 export interface WaitView {
   readonly kind: "wait";
   readonly state: "open" | "done";
@@ -32,6 +34,7 @@ export interface WaitView {
   readonly position: number;
 }
 
+/** A hook as far as the log has come. */
 export interface HookView {
   readonly kind: "hook";
   readonly state: "open" | "conflict" | "disposed";
@@ -41,6 +44,7 @@ export interface HookView {
   readonly position: number;
 }
 
+/** Whatever has a correlation id in the log. */
 export type EntityView = StepView | WaitView | HookView;
 
 /** The fold of one run's log. */

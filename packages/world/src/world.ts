@@ -36,6 +36,7 @@ export interface WorldCapabilities {
   readonly maxEventsPerAppend: number;
 }
 
+/** What a store says about itself. */
 export interface WorldDescription {
   /** Changes when the store is created anew or restored; resident executions of another incarnation are worthless. */
   readonly incarnation: string;
@@ -45,12 +46,14 @@ export interface WorldDescription {
   readonly location: string;
 }
 
+/** Why a run is to be parked; the store adds the moment. */
 export interface NewParked {
   readonly reason: ParkReason;
   readonly detail: string;
   readonly position: number | null;
 }
 
+/** Runs as wholes: creation, rows, lists, and waiting for an end. */
 export interface WorldRuns {
   /**
    * Create a run with its first events, and claim it for a worker, in one call. Sending the same run id again answers
@@ -76,6 +79,7 @@ export interface EagerStart {
   readonly release: { readonly wakeAt: number | null } | null;
 }
 
+/** A run to be created. */
 export interface CreateRequest {
   readonly runId: string;
   /** `namespace` is filled in by the world. */
@@ -84,6 +88,7 @@ export interface CreateRequest {
   readonly eager: EagerStart | null;
 }
 
+/** How a creation ended; what is not `created` left nothing behind. */
 export type CreateResult =
   | {
       readonly kind: "created";
@@ -97,6 +102,7 @@ export type CreateResult =
   | { readonly kind: "existing"; readonly run: RunRecord }
   | Refused;
 
+/** Which runs to list, and how many at once. */
 export interface RunFilter {
   readonly status?: RunStatus;
   readonly workflowId?: string;
@@ -105,12 +111,14 @@ export interface RunFilter {
   readonly cursor?: string;
 }
 
+/** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque; null on the last page. */
   readonly cursor: string | null;
 }
 
+/** The logs of runs. */
 export interface WorldLog {
   /** Events after a position, in order: always a prefix of what will ever be there. Of an unknown run: none. */
   read(runId: string, range: { readonly after: number; readonly limit: number }): Promise<readonly LogEvent[]>;
@@ -118,6 +126,7 @@ export interface WorldLog {
   append(runId: string, request: AppendRequest): Promise<AppendResult>;
 }
 
+/** Who drives which run. */
 export interface WorldClaims {
   /**
    * Announce a worker, and prove that it lives; a claim is valid while its worker's last beat is younger than its lease.
@@ -148,6 +157,7 @@ export interface WorldClaims {
   heartbeatThread(): { readonly source: string; readonly data: unknown } | null;
 }
 
+/** A worker as it announces itself. */
 export interface WorkerInfo {
   readonly id: string;
   /** How long a claim outlives the last beat. */
@@ -156,11 +166,13 @@ export interface WorkerInfo {
   readonly workflows: readonly string[];
 }
 
+/** Who wants runs to drive, and how many at most. */
 export interface ClaimRequest {
   readonly worker: WorkerInfo;
   readonly max: number;
 }
 
+/** The runs that the worker drives from now on. */
 export interface ClaimResult {
   readonly runs: readonly ClaimedRun[];
   readonly storeNow: number;
@@ -171,11 +183,13 @@ export interface ClaimResult {
   readonly nextWakeAt: number | null;
 }
 
+/** A run with the epoch of the new claim. */
 export interface ClaimedRun {
   readonly run: RunRecord;
   readonly epoch: number;
 }
 
+/** A run of a worker to which somebody else wrote. */
 export interface PolledRun {
   readonly runId: string;
   readonly epoch: number;
@@ -183,17 +197,20 @@ export interface PolledRun {
   readonly status: RunStatus;
 }
 
+/** A claim to be given back, and when the run is due again (store clock; null: by an outside event only). */
 export interface ReleaseRequest {
   readonly epoch: number;
   readonly ifTail: number;
   readonly wakeAt: number | null;
 }
 
+/** Hooks across runs. */
 export interface WorldHooks {
   /** The open hook that holds a token, by the token's SHA-256 (lower-case hex). */
   find(tokenHash: string): Promise<OpenHook | null>;
 }
 
+/** An open hook, and the run whose it is. */
 export interface OpenHook {
   readonly runId: string;
   readonly correlationId: string;
@@ -201,12 +218,14 @@ export interface OpenHook {
   readonly position: number;
 }
 
+/** Compiled workflow code, by the hash of its content. */
 export interface WorldBundles {
   /** Content-addressed: storing the same id twice is harmless. */
   put(id: string, bytes: Uint8Array): Promise<void>;
   get(id: string): Promise<Uint8Array | null>;
 }
 
+/** Push notifications from the store. */
 export interface WorldWake {
   /** Calls back when runs may have become due or claimed runs may have moved. Returns the way to stop. */
   listen(callback: (hint: WakeHint) => void): () => void;
