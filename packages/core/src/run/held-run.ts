@@ -22,6 +22,8 @@ export interface HeldRunSetup {
   readonly open: OpenExecution;
   readonly encodeLostError: (call: LogEvent<"step_created">, deliveries: number) => Uint8Array;
   readonly mode: "resident" | "replay";
+  /** Bodies of the run that may run at once. */
+  readonly runningMax: number;
 }
 
 /** An execution that outlived its claim, and the work that it had open. */
@@ -39,6 +41,8 @@ export class HeldRun {
   readonly #log: LogEvent[] = [];
   /** Step calls and restarts of this claim whose bodies have not been dispatched. */
   #undispatched: LogEvent[] = [];
+  /** Open steps that an earlier claim left behind; null until they have been looked for. */
+  #orphans: Set<string> | null = null;
   readonly #running = new Map<string, { readonly attempt: number; readonly delivery: number }>();
   readonly #results = new Map<string, StepFinished>();
   /** How the next execution is opened. */
@@ -107,6 +111,7 @@ export class HeldRun {
   forget(): void {
     this.dropExecution();
     this.#work = new OpenWork();
+    this.#orphans = null;
     this.#undispatched = [];
     this.#log.length = 0;
     this.#tail = 0;
@@ -128,9 +133,11 @@ export class HeldRun {
     if (correlationId === null) return;
     if (event.epoch === this.#setup.epoch && (event.type === "step_created" || event.type === "step_started")) {
       this.#undispatched.push(event);
+      this.#orphans?.delete(correlationId);
     }
     if (event.type === "step_completed" || event.type === "step_failed" || event.type === "step_retrying") {
       this.#results.delete(correlationId);
+      this.#orphans?.delete(correlationId);
     }
   }
 
@@ -167,11 +174,20 @@ export class HeldRun {
         epoch: this.#setup.epoch,
         storeNow,
         results: this.#results,
-        isRunning: (id) => this.#running.has(id),
+        orphans: this.#findOrphans(),
+        freeSlots: this.#setup.runningMax - this.#running.size,
         encodeLostError: this.#setup.encodeLostError,
       },
       max,
     );
+  }
+
+  #findOrphans(): ReadonlySet<string> {
+    if (this.#orphans !== null) return this.#orphans;
+    const { view } = this.execution;
+    const isOrphan = (id: string): boolean => view.entityOf("step", id)?.epoch !== this.#setup.epoch;
+    this.#orphans = new Set([...this.#work.steps.keys()].filter(isOrphan));
+    return this.#orphans;
   }
 
   /** The same facts with a clock, at the positions that they will have. */

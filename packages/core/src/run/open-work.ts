@@ -2,7 +2,7 @@
  * What a run still waits for, kept up to date event by event, so that a turn costs the open work and not the whole
  * log. Owns no decision: it only remembers. Hooks are not here, for nothing has to be done while one is open.
  */
-import type { LogEvent, RunView, StepView } from "@perdure/world";
+import type { LogEvent } from "@perdure/world";
 
 export class OpenWork {
   /** The calls of the steps that have no result yet, with their recorded arguments. */
@@ -30,14 +30,6 @@ export class OpenWork {
       this.retries.delete(id);
     } else if (event.type === "wait_created" && event.data.resumeAt !== null) this.waits.set(id, event.data.resumeAt);
     else if (event.type === "wait_completed") this.waits.delete(id);
-  }
-
-  /** The steps whose current attempt belongs to an earlier claim, with what is known of them. */
-  *orphans(view: RunView, epoch: number): Generator<readonly [string, StepView]> {
-    for (const id of this.steps.keys()) {
-      const step = view.entityOf("step", id);
-      if (step !== undefined && step.epoch !== epoch) yield [id, step];
-    }
   }
 
   /** The earliest wait or retry; null when there is none. */

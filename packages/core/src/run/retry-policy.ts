@@ -4,7 +4,7 @@
 export const maxRetriesDefault = 3;
 
 /** Starts of one attempt whose worker was lost, after which the step fails with `StepLostError`. */
-export const deliveriesMax = 5;
+export const deliveriesMax = 10;
 
 /** The first retry comes after this long; each later one doubles it, up to {@link retryDelayMsMax}. */
 export const retryDelayMsBase = 1_000;

@@ -1,6 +1,6 @@
 /** The facts that a driver has at hand when it takes a turn. Pure. */
 import { InvariantError } from "@perdure/errors";
-import type { LogEvent, RunView } from "@perdure/world";
+import type { LogEvent, RunView, StepView } from "@perdure/world";
 import type { SpeculativeFact, StepFinished } from "./machine-io.ts";
 import type { OpenWork } from "./open-work.ts";
 import { deliveriesMax } from "./retry-policy.ts";
@@ -16,8 +16,10 @@ export interface FactSources {
   readonly storeNow: number;
   /** Results of bodies that finished and are not in the log yet, in the order in which they finished. */
   readonly results: ReadonlyMap<string, StepFinished>;
-  /** Whether a body of the step runs now. */
-  readonly isRunning: (correlationId: string) => boolean;
+  /** Open steps whose current attempt belongs to an earlier claim. */
+  readonly orphans: ReadonlySet<string>;
+  /** How many more bodies may run. */
+  readonly freeSlots: number;
   /** The recorded form of `StepLostError` for a step that was lost this many times. */
   readonly encodeLostError: (call: LogEvent<"step_created">, deliveries: number) => Uint8Array;
 }
@@ -63,19 +65,29 @@ export function resultFact(finished: StepFinished, storeNow: number): FactAtHand
   }
 }
 
-/** Rule 9: what an earlier claim left open is started again under this one, as a new delivery of the same attempt. */
+/**
+ * Rule 9: what an earlier claim left open is started again under this one, as a new delivery of the same attempt. Only as
+ * many as can run at once: a step that waits for its turn was not started, and is not counted as lost with its worker.
+ */
 function restarts(sources: FactSources): FactAtHand[] {
   const facts: FactAtHand[] = [];
-  for (const [id, step] of sources.work.orphans(sources.view, sources.epoch)) {
-    if (sources.isRunning(id) || (step.retryAt !== null && step.retryAt > sources.storeNow)) continue;
-    const { attempt } = step;
-    const delivery = step.delivery + 1;
-    facts.push(fact("step_started", id, { attempt, delivery }, null));
-    const call = sources.work.steps.get(id);
-    if (delivery > deliveriesMax && call !== undefined) {
-      const lost = sources.encodeLostError(call, step.delivery);
-      facts.push(fact("step_failed", id, { attempt, delivery, code: "STEP_LOST" }, lost));
-    }
+  let free = sources.freeSlots;
+  for (const id of sources.orphans) {
+    if (free <= 0) break;
+    const step = sources.view.entityOf("step", id);
+    if (step === undefined || (step.retryAt !== null && step.retryAt > sources.storeNow)) continue;
+    free -= 1;
+    facts.push(...restart(id, step, sources));
   }
   return facts;
+}
+
+function restart(id: string, step: StepView, sources: FactSources): readonly FactAtHand[] {
+  const { attempt } = step;
+  const delivery = step.delivery + 1;
+  const started = fact("step_started", id, { attempt, delivery }, null);
+  const call = sources.work.steps.get(id);
+  if (delivery <= deliveriesMax || call === undefined) return [started];
+  const lost = sources.encodeLostError(call, step.delivery);
+  return [started, fact("step_failed", id, { attempt, delivery, code: "STEP_LOST" }, lost)];
 }

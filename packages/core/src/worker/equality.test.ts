@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { decisionsAfter, decisionText, isEndedLog, type LiveRun, readBack, runLive } from "./generated-runs.testing.ts";
 import { generateProgram } from "./program-generator.testing.ts";
 
-const seeds = Array.from({ length: process.env["PERDURE_LONG"] === "1" ? 400 : 6 }, (_, index) => index + 1);
+const seeds = Array.from({ length: process.env["PERDURE_LONG"] === "1" ? 400 : 25 }, (_, index) => index + 1);
 
 const sizes: number[] = [];
 const kinds = new Map<string, number>();

@@ -239,6 +239,7 @@ export class EngineWorker {
       open: (created, options) => this.#executions.open({ runId, bundle, memo, created, ...options }),
       encodeLostError,
       mode: settings.mode,
+      runningMax: settings.stepsPerRun,
       compareAndAppend: world.capabilities.compareAndAppend,
       maxEventsPerAppend: world.capabilities.maxEventsPerAppend,
       holdMs: settings.holdMs,
