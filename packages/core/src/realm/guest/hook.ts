@@ -8,6 +8,7 @@
  */
 import { type HookConflictError, SerializationError } from "@perdure/errors";
 import { encodeValue } from "./encoding.ts";
+import { disposeSymbol } from "./globals/disposal-symbols.ts";
 import { handled, never, type OrchestratorContext, type Pending, workflowContext } from "./orchestrator-context.ts";
 import { createWait } from "./sleep.ts";
 
@@ -160,7 +161,7 @@ export class Hook<T> implements AsyncIterable<T>, PromiseLike<T> {
     this.#context.lastOperation = "dispose of a hook";
   }
 
-  [Symbol.dispose](): void {
+  [disposeSymbol](): void {
     this.dispose();
   }
 

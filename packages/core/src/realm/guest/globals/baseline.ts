@@ -42,11 +42,6 @@ const foreign = ["AsyncContext", "ShadowRealm", "WebSocket", "gc"] as const;
 
 export function installBaseline(): void {
   for (const path of [...newerThanBaseline, ...foreign]) remove(path);
-  for (const name of ["dispose", "asyncDispose"] as const) {
-    if (Symbol[name] === undefined) {
-      Object.defineProperty(Symbol, name, { value: Symbol(`Symbol.${name}`), writable: false });
-    }
-  }
   forgetMatches();
 }
 
