@@ -184,6 +184,14 @@ console.log(await run.status);
     });
   });
 
+  test("that ends at every rejection cannot be a worker, and says so", async () => {
+    const project = new Project({ ...greeting, "app.ts": startAndWait });
+    const { code, err } = await project.start(["--unhandled-rejections=strict", "app.ts"]).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^WorkerSetupError: .*--unhandled-rejections=strict/);
+    expect(err).not.toMatch(/^\s+at /m);
+  });
+
   test("runs TypeScript in its threads, which are no workers", async () => {
     const project = new Project({
       ...greeting,
