@@ -39,5 +39,5 @@ export function isTypeScript(path: string): boolean {
 
 /** True for test files and for what only tests load. */
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path) || /(^|\/)test\//.test(path);
+  return /\.(test|testing)\.tsx?$/.test(path) || /(^|\/)test\//.test(path);
 }

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 
+/** Clock, chance and timers, as the engine asks for them. */
 export interface Env {
   /** Milliseconds since the epoch, an integer. */
   now(): number;

@@ -270,7 +270,7 @@ export class RunMachine {
   #append(facts: readonly NewFact[], planned: readonly NewDecision[], speculative: boolean, now: number): Effect {
     const { epoch, clock, maxEventsPerAppend } = this.#setup;
     const decisions = planned.slice(0, Math.max(0, maxEventsPerAppend - facts.length));
-    const mayRelease = !this.#safe && decisions.length === planned.length;
+    const isAll = decisions.length === planned.length && facts.length < this.#factsMax;
     this.#n += 1;
     const request: DriverAppend = {
       by: "driver",
@@ -280,7 +280,7 @@ export class RunMachine {
       after: this.#held.tail,
       facts,
       decisions,
-      release: mayRelease ? this.#releaseWith(decisions, facts, clock.estimate(now)) : null,
+      release: isAll && !this.#safe ? this.#releaseWith(decisions, facts, clock.estimate(now)) : null,
     };
     this.#state = { kind: "appending", request };
     return { kind: "append", request, resend: false };
@@ -290,6 +290,11 @@ export class RunMachine {
     const { runningCount, undispatchedCount, work } = this.#held;
     if (this.#closing !== null || runningCount > 0 || undispatchedCount > 0) return null;
     return planRelease({ work, facts, decisions, storeNow, holdMs: this.#setup.holdMs });
+  }
+
+  /** Facts that one turn takes; what is left over is taken by the next one. */
+  get #factsMax(): number {
+    return Math.max(2, Math.floor(this.#setup.maxEventsPerAppend / 2));
   }
 
   // Turns
@@ -302,7 +307,7 @@ export class RunMachine {
     if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
     const storeNow = this.#setup.clock.estimate(now);
     const effects = execution.planned().length === 0 ? this.#held.dispatch(storeNow) : [];
-    const facts = this.#held.facts(storeNow, Math.max(1, Math.floor(this.#setup.maxEventsPerAppend / 2)));
+    const facts = this.#held.facts(storeNow, this.#factsMax);
     if (facts.length > 0) return [...effects, ...this.#takeTurn(facts, now)];
     const planned = execution.planned();
     if (planned.length > 0) return [...effects, this.#append([], planned, false, now)];

@@ -22,13 +22,16 @@ export interface StepSource {
   readonly shape: string | null;
 }
 
+/** Where a workflow function was found. */
 export type WorkflowSource = Omit<StepSource, "shape">;
 
+/** A step that this process can run. */
 export interface RegisteredStep extends StepSource {
   readonly id: string;
   readonly fn: StepFunction;
 }
 
+/** A workflow that this process can start and drive. */
 export interface RegisteredWorkflow extends WorkflowSource {
   readonly id: string;
   readonly fn: WorkflowFunction;
@@ -117,6 +120,7 @@ export function stepById(id: string): RegisteredStep {
   return found;
 }
 
+/** Whether a step of this id is registered here. */
 export const hasStep = (id: string): boolean => registry().steps.has(id);
 
 /** Ids of the workflows that this process knows, sorted. */

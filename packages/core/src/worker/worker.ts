@@ -3,7 +3,8 @@
  *
  * Owns: the claim loop, the drives, the residents, the step slots, the heartbeat. One worker serves one world.
  *
- *  W1  A worker claims only workflows that are registered here, and never more runs than it has room for.
+ *  W1  A worker claims only workflows that are registered here, only while its heartbeat is in time, and never more runs
+ *      than it has room for.
  *  W2  A hint only makes it look sooner: the claim loop and the poll, on their own timers, are enough (M6, Q1).
  *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
  */
@@ -163,11 +164,12 @@ export class EngineWorker {
   }
 
   async #claim(): Promise<void> {
-    const { world, env, settings, onError } = this.#parts;
+    const { world, env, settings, heartbeat, onError } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
-      if (!this.#stopping && room > 0 && registeredWorkflows().length > 0) {
+      const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
+      if (mayClaim && room > 0) {
         const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
         this.#clock.observe(result.storeNow, env.now());
         for (const claimed of result.runs) this.#take(claimed);
