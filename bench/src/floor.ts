@@ -2,8 +2,8 @@
  * The floor: what SQLite alone costs for the same bytes, on a file in the same directory, with the pragmas that the
  * embedded world sets. One row holds as many bytes as the events of one append; nothing reads, checks or decides.
  *
- * The log is cut between the rounds and not by a commit of a round, because the embedded world leaves that to a side
- * thread too; so the floor is the lower one of the two that could be taken.
+ * The write-ahead log is moved into the main file off the clock, because the embedded world leaves that to a side thread
+ * too; so the floor is the lower one of the two that could be taken.
  */
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -14,6 +14,9 @@ import { invariant } from "@perdure/errors";
  * rows share one here.
  */
 const rowsPerCommit = 32;
+
+/** After so many rows the write-ahead log is moved into the main file. */
+const checkpointRows = 2_000;
 
 /** As in `packages/world-local/src/connection.ts`, with the checkpoints as they are while a worker runs. */
 const pragmas = [
@@ -30,6 +33,7 @@ export class Floor {
   readonly #insert: StatementSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  #rowsInLog = 0;
 
   constructor(directory: string) {
     this.#db = new DatabaseSync(join(directory, "floor.db"));
@@ -46,7 +50,7 @@ export class Floor {
     const start = performance.now();
     for (let index = 0; index < count; index += 1) this.#insert.run(row);
     const ms = performance.now() - start;
-    this.#checkpoint();
+    this.#written(count);
     return ms;
   }
 
@@ -60,7 +64,7 @@ export class Floor {
       this.#commit.run();
     }
     const ms = performance.now() - start;
-    this.#checkpoint();
+    this.#written(count);
     return ms;
   }
 
@@ -80,7 +84,10 @@ export class Floor {
     this.#db.close();
   }
 
-  #checkpoint(): void {
+  #written(rows: number): void {
+    this.#rowsInLog += rows;
+    if (this.#rowsInLog < checkpointRows) return;
+    this.#rowsInLog = 0;
     this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 }

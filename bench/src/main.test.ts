@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { localScenarios } from "./suites/local/catalogue.ts";
 
 interface Ending {
@@ -15,7 +15,6 @@ interface Ending {
 
 async function bench(...args: readonly string[]): Promise<Ending> {
   const directory = mkdtempSync(join(tmpdir(), "perdure-bench-"));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const { NODE_OPTIONS: _options, FORCE_COLOR: _colour, ...env } = process.env;
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...args, "--directory", directory], {
     env,
@@ -32,7 +31,9 @@ async function bench(...args: readonly string[]): Promise<Ending> {
     child.on("error", reject);
     child.on("close", resolve);
   });
-  return { code, out, err, left: readdirSync(directory) };
+  const left = readdirSync(directory);
+  rmSync(directory, { recursive: true });
+  return { code, out, err, left };
 }
 
 /** The rows that a scenario gives for one small size. */
@@ -41,7 +42,7 @@ const rowsOf: Readonly<Record<string, readonly string[]>> = {
   sleep_released: ["sleep_released_p50", "sleep_released_p99"],
 };
 
-describe.concurrent("every scenario runs, small, with the built packages", () => {
+describe("every scenario runs, small, with the built packages", () => {
   test.each(localScenarios.map(({ name }) => name))("%s", async (name) => {
     const { code, out, err, left } = await bench("local", "--json", "--only", name, "--sizes", "4", "--rounds", "2");
     expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining(`${name} (n = 4)`) });
@@ -65,7 +66,7 @@ describe.concurrent("every scenario runs, small, with the built packages", () =>
 });
 
 test("without --json the rows are a table", async () => {
-  const { code, out } = await bench("local", "--only", "sequential", "--sizes", "3,5", "--rounds", "1");
+  const { code, out } = await bench("local", "--only", "sequential", "--sizes", "30,50", "--rounds", "1");
   expect(code).toBe(0);
   expect(
     out.split("\n").map((line) =>
@@ -77,8 +78,8 @@ test("without --json the rows are a table", async () => {
   ).toEqual([
     ["scenario", "n"],
     [expect.stringMatching(/^-+$/), expect.stringMatching(/^-+:$/)],
-    ["sequential", "3"],
-    ["sequential", "5"],
+    ["sequential", "30"],
+    ["sequential", "50"],
     [],
   ]);
 });

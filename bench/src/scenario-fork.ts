@@ -23,7 +23,8 @@ export function forkScenario(order: ScenarioOrder, onMessage: (message: Scenario
   const { NODE_OPTIONS: _inherited, ...env } = process.env;
   const child = fork(join(import.meta.dirname, "scenario-process.ts"), [JSON.stringify(order)], {
     cwd: benchFolder,
-    env,
+    // The scenario says when a worker starts, and with which settings.
+    env: { ...env, PERDURE_WORKER: "0" },
     execArgv: ["--expose-gc", `--max-old-space-size=${heapMb}`, "--import", "perdure/register"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
