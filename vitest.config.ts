@@ -14,6 +14,7 @@ export default defineConfig({
       "packages/*/src/**/*.test.ts",
       "packages/*/test/**/*.test.ts",
       "bench/src/**/*.test.ts",
+      "e2e/src/**/*.test.ts",
       "examples/*/test/**/*.test.ts",
       "scripts/**/*.test.ts",
     ],

@@ -48,7 +48,7 @@ test("core may share the compiler's contract and nothing else of it", () => {
   expect(findings).toEqual(["packages/core/src/b.ts:1 layer"]);
 });
 
-test("nothing imports perdure, except examples and the benchmarks", () => {
+test("nothing imports perdure, except examples, benchmarks and end-to-end tests", () => {
   const dependencies = { perdure: "workspace:^" };
   const findings = findingsIn({
     "packages/perdure/package.json": { name: "perdure" },
@@ -58,6 +58,8 @@ test("nothing imports perdure, except examples and the benchmarks", () => {
     "examples/shop/run.ts": 'import "perdure/api";',
     "bench/package.json": { name: "bench", private: true, dependencies },
     "bench/src/main.ts": 'import "perdure";',
+    "e2e/package.json": { name: "@perdure/e2e", private: true, dependencies },
+    "e2e/src/worker.ts": 'import "perdure";',
   });
   expect(findings).toEqual(["packages/cli/package.json:1 layer", "packages/cli/src/index.ts:1 layer"]);
 });

@@ -43,7 +43,7 @@ export function packageNameOf(specifier: string): string {
 
 /** True for the packages that only this repository runs: they sit on top of everything. */
 function isTop(folder: string): boolean {
-  return folder === "" || folder === "bench" || folder.startsWith("examples/");
+  return folder === "" || folder === "bench" || folder === "e2e" || folder.startsWith("examples/");
 }
 
 /** A workspace package, as far as the layer rules care. */
