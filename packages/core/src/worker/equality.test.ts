@@ -3,7 +3,8 @@
  * read back from every prefix, in chunks, with and without a memo, in a shared and in an own realm.
  */
 import { afterAll, describe, expect, it } from "vitest";
-import { decisionsAfter, decisionText, isEndedLog, type LiveRun, readBack, runLive } from "./generated-runs.testing.ts";
+import { checkLog, comparable } from "./equality.testing.ts";
+import { isEndedLog, readBack, runLive } from "./generated-runs.testing.ts";
 import { generateProgram } from "./program-generator.testing.ts";
 
 const seeds = Array.from({ length: process.env["PERDURE_LONG"] === "1" ? 400 : 25 }, (_, index) => index + 1);
@@ -11,25 +12,6 @@ const seeds = Array.from({ length: process.env["PERDURE_LONG"] === "1" ? 400 : 2
 const sizes: number[] = [];
 const kinds = new Map<string, number>();
 let floating = 0;
-
-/** Everything that must hold of one log, whoever wrote it. Throws when it does not. */
-function checkLog(run: LiveRun): void {
-  const { bundle, log } = run;
-  const whole = readBack(bundle, log);
-  expect(whole).toMatchObject({ fault: null, planned: [] });
-  for (const event of log) {
-    const prefix = log.slice(0, event.position);
-    const { fault, planned } = readBack(bundle, prefix, { memo: null });
-    expect(fault).toBe(null);
-    const expected = decisionsAfter(log, event.position).map(decisionText);
-    expect(planned.map(decisionText).slice(0, expected.length)).toEqual(expected);
-  }
-  for (const chunk of [1, 2, 7]) expect(readBack(bundle, log, { chunk })).toEqual(whole);
-  expect(readBack(bundle, log, { isolation: "run" })).toEqual(whole);
-}
-
-const comparable = (run: LiveRun) =>
-  run.log.map((event) => ({ ...event, data: event.type === "run_created" ? null : event.data }));
 
 describe.each(seeds)("generated program %i", (seed) => {
   const generated = generateProgram(seed);
