@@ -83,6 +83,19 @@ describe("a program in TypeScript", () => {
     expect(await project.run(["app.ts"])).toMatchObject({ code: 0, out: "1 2\n", err: "" });
   });
 
+  test("keeps the first line of a CommonJS entry: hashbang and strict mode", async () => {
+    const project = new Project({
+      "app.cts": `#!/usr/bin/env node
+"use strict";
+const { value } = require("./value");
+function strict(this: unknown): boolean { return this === undefined; }
+console.log(value, strict(), new Error("x").stack?.includes("app.cts:5:"));
+`,
+      "value.cts": "exports.value = 5 as number;",
+    });
+    expect(await project.run(["app.cts"])).toMatchObject({ code: 0, out: "5 true true\n", err: "" });
+  });
+
   test("names its own lines in the stack of an error", async () => {
     const project = new Project({
       "app.ts": `import { explode } from "./explode";

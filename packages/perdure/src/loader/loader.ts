@@ -3,9 +3,6 @@
  *
  * Owns: the hooks and whether they are installed. Does not own: what a file becomes (`compile-module.ts`) and which file an import
  * means (`module-resolution.ts`).
- *
- * A limit of Node 22.15, gone in later 22s: the `require` of a CommonJS file that was imported, or is the entry, asks no hooks where a
- * specifier leads, so there it has to name the extension.
  */
 // Imported as a whole: an old Node lacks `registerHooks`, and has to get as far as the check that says so.
 import * as nodeModule from "node:module";
@@ -45,5 +42,16 @@ function loadModule(
   const path = pathOfUrl(url);
   const compiled = path === null ? null : compileFile(path, site);
   if (compiled === null) return next(url, context);
-  return { format: compiled.format, source: compiled.code, shortCircuit: true };
+  const isImportedCommonJs = compiled.format === "commonjs" && new Set(context.conditions).has("import");
+  const source = isImportedCommonJs ? withHookedRequire(compiled.code) : compiled.code;
+  return { format: compiled.format, source, shortCircuit: true };
+}
+
+/**
+ * Node 22 runs CommonJS that was imported under a `require` which asks no hooks where a specifier leads; this puts one in its place that
+ * does. It stands on the first line, after what must come first, so that line numbers stay.
+ */
+function withHookedRequire(code: string): string {
+  const [first = ""] = /^(?:#!.*\n)?\s*(?:"use strict";?|'use strict';?)?/.exec(code) ?? [];
+  return `${first};require = require("node:module").createRequire(__filename);${code.slice(first.length)}`;
 }
