@@ -60,7 +60,7 @@ async function bundleGuest(): Promise<string> {
   await bundle.close();
   const [chunk, ...others] = output;
   if (others.length > 0 || chunk.imports.length > 0) throw new TypeError("The guest must be one file without imports.");
-  return `(function(exports){${chunk.code.trim()}\nreturn exports})({})`;
+  return `(function(exports){"use strict";${chunk.code.trim()}\nreturn exports})({})`;
 }
 
 function fingerprintOf(paths: readonly string[]): string {

@@ -5,6 +5,13 @@
  */
 import { defineHidden } from "./define.ts";
 
+/** What one version of Node has as accessors, another as methods, and a third as both. */
+const localeMembers = [
+  ...["calendars", "collations", "hourCycles", "numberingSystems", "textInfo", "timeZones", "weekInfo"],
+  ...["getCalendars", "getCollations", "getHourCycles", "getNumberingSystems", "getTextInfo", "getTimeZones"],
+  ...["getWeekInfo", "firstDayOfWeek"],
+].map((name) => `Intl.Locale#${name}`);
+
 /** Intrinsics that are newer than the baseline, by path from the global; `#` stands for `prototype`. */
 const newerThanBaseline = [
   "AsyncDisposableStack",
@@ -16,6 +23,7 @@ const newerThanBaseline = [
   "Error.isError",
   "Float16Array",
   "Intl.DurationFormat",
+  ...localeMembers,
   "Iterator.concat",
   "Iterator.zip",
   "Iterator.zipKeyed",
@@ -35,14 +43,23 @@ const newerThanBaseline = [
   "Uint8Array#toHex",
   "WeakMap#getOrInsert",
   "WeakMap#getOrInsertComputed",
-] as const;
+];
 
 /** Names that V8 or Node put into a bare realm and that are no part of the language. */
 const foreign = ["AsyncContext", "ShadowRealm", "WebSocket", "gc"] as const;
 
 export function installBaseline(): void {
   for (const path of [...newerThanBaseline, ...foreign]) remove(path);
+  removeIteratorDisposal();
   forgetMatches();
+}
+
+/** Iterators that can be disposed of are newer than the baseline, and their prototypes have no name. */
+function removeIteratorDisposal(): void {
+  const iterator: unknown = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  const asyncGenerator: unknown = Object.getPrototypeOf(async function* generator() {}.prototype);
+  Reflect.deleteProperty(iterator as object, Symbol.dispose);
+  Reflect.deleteProperty(Object.getPrototypeOf(asyncGenerator) as object, Symbol.asyncDispose);
 }
 
 function remove(path: string): void {

@@ -4,6 +4,8 @@ import RealmURLSearchParams from "core-js-pure/web/url-search-params.js";
 import { defineGlobal } from "./define.ts";
 
 export function installURL(): void {
+  // core-js keeps its state where several copies of it would find it; the program must not.
+  Reflect.deleteProperty(globalThis, "__core-js_shared__");
   Object.defineProperty(RealmURL, "name", { value: "URL", configurable: true });
   Object.defineProperty(RealmURLSearchParams, "name", { value: "URLSearchParams", configurable: true });
   defineGlobal("URL", RealmURL);
