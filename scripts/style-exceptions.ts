@@ -15,4 +15,10 @@ export const styleExceptions: readonly StyleException[] = [
     file: "packages/core/src/env.ts",
     reason: "It is the real Env: the one place where the process's own clock, chance and timers come in.",
   },
+  {
+    rule: "ambient",
+    file: "packages/core/src/realm/rejections.ts",
+    reason:
+      "It reads Node's own NODE_OPTIONS once, to refuse a mode that a worker cannot run in; no run depends on it.",
+  },
 ];

@@ -1,4 +1,4 @@
-import { patrolOrder, turnState, word } from "./guard-words.ts";
+import { patrolOrder, turnState, unarmed, word } from "./guard-words.ts";
 
 /**
  * Source of the guard's patrol thread, as a string: bundlers move and rename files of their own, strings they leave.
@@ -54,6 +54,10 @@ function passOn() {
 
 /** Innermost: waits. Returns an order, or the turn word of a call that has lasted longer than its limit. */
 function watch() {
+  // Told from in here: a call that begins now stands behind all three levels on the helper's list, so that it is the
+  // one that gets the signals, ours and other people's.
+  Atomics.store(words, ${word.armed}, armedFor);
+  Atomics.notify(words, ${word.armed});
   let seen = Atomics.load(words, ${word.turn});
   let elapsedMs = 0;
   let quietPolls = 0;
@@ -83,10 +87,8 @@ function watch() {
 
 /** Middle: claims calls that last too long and signals them. */
 function patrol() {
-  // Told from in here, because a guarded call must find \`patrol\` on the helper's list, or it would stand before it.
+  // Told from in here, because the next call must find \`patrol\` on the helper's list, or it would stand before it.
   if (isClaimed()) absorb();
-  Atomics.store(words, ${word.armed}, armedFor);
-  Atomics.notify(words, ${word.armed});
   for (;;) {
     const found = enter(watchCall);
     if (found === leave) return leave;
@@ -117,6 +119,8 @@ function absorb() {
 
 let armedFor = 0;
 for (;;) {
+  // First of all: while the order stands, or this, no call begins that would stand before our levels on the list.
+  Atomics.store(words, ${word.armed}, ${unarmed});
   Atomics.compareExchange(words, ${word.order}, ${patrolOrder.rearm}, ${patrolOrder.none});
   armedFor = Atomics.load(words, ${word.epoch});
   Atomics.store(words, ${word.away}, 0);

@@ -11,7 +11,16 @@ import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
 import { isMainThread, Worker } from "node:worker_threads";
 import { patrolSource } from "./guard-patrol-source.ts";
-import { nextRunningTurn, patrolOrder, stateOf, turnState, withState, word, wordCount } from "./guard-words.ts";
+import {
+  nextRunningTurn,
+  patrolOrder,
+  stateOf,
+  turnState,
+  unarmed,
+  withState,
+  word,
+  wordCount,
+} from "./guard-words.ts";
 
 /** How a signalled call ended: by our own signal, or by one from outside. */
 export type StopCause = "limit" | "signal";
@@ -22,7 +31,7 @@ export interface GuardPatrol {
   retain(): void;
   /** One guard less; the last one ends the thread and gives the signal back. */
   release(): Promise<void>;
-  /** Whether a call may rely on being stopped by a signal now. Otherwise asks for it, for a later call. */
+  /** Whether a call that begins now would be stopped by a signal (W3). */
   armed(): boolean;
   /** Resolves when the patrol holds the signal, or never will. */
   settled(): Promise<void>;
@@ -82,10 +91,8 @@ class Patrol implements GuardPatrol {
 
   armed(): boolean {
     const words = this.#words;
-    if (Atomics.load(words, word.armed) === Atomics.load(words, word.epoch)) return this.#thread !== null;
-    // An order is asked for once: the patrol clears it when it has begun to obey.
-    if (this.#thread !== null && Atomics.load(words, word.order) === patrolOrder.none) this.#order(patrolOrder.rearm);
-    return false;
+    if (this.#thread === null || Atomics.load(words, word.order) !== patrolOrder.none) return false;
+    return Atomics.load(words, word.armed) === Atomics.load(words, word.epoch);
   }
 
   async settled(): Promise<void> {
@@ -93,8 +100,7 @@ class Patrol implements GuardPatrol {
     // Who waits for the thread wants the process to live until then.
     thread?.ref();
     while (this.#thread !== null && !this.armed()) {
-      const seen = Atomics.load(this.#words, word.armed);
-      if (seen !== Atomics.load(this.#words, word.epoch)) await changed(this.#words, word.armed, seen);
+      await changed(this.#words, word.armed, Atomics.load(this.#words, word.armed));
     }
     thread?.unref();
   }
@@ -134,7 +140,7 @@ class Patrol implements GuardPatrol {
     const last = Atomics.exchange(words, word.turn, withState(this.#turn, turnState.idle));
     Atomics.notify(words, word.turn);
     if (stateOf(last) === turnState.claimed) return "limit";
-    if (process.listenerCount("SIGINT") > 0) setImmediate(emitSigint);
+    if (process.listenerCount("SIGINT") > 0) process.nextTick(emitSigint);
     else this.#die();
     return "signal";
   }
@@ -142,7 +148,7 @@ class Patrol implements GuardPatrol {
   #start(): void {
     this.#words.fill(0);
     this.#turn = 0;
-    this.#words[word.armed] = -1;
+    this.#words[word.armed] = unarmed;
     this.#words[word.away] = 1;
     this.#words[word.listened] = process.listenerCount("SIGINT") > 0 ? 1 : 0;
     const thread = startThread(this.#words);

@@ -5,8 +5,8 @@
  *     alone claims one, and both do it by exchange, so that exactly one SIGINT of ours belongs to one claimed turn.
  * W2. Whoever receives a SIGINT while a turn is claimed takes it for ours; every other SIGINT is somebody else's. Which
  *     of two signals that arrive together is which does not matter: as many are passed on as came from outside.
- * W3. `armed` equals `epoch` only while the kernel delivers SIGINT to Node's helper thread; every change that may give
- *     the signal to somebody else raises `epoch` first.
+ * W3. While `armed` equals `epoch` and no order stands, the kernel delivers SIGINT to Node's helper thread, and the
+ *     evaluations of the patrol are on its list. A change of who receives the signal raises `epoch` and gives an order.
  */
 
 /** Index of each word. */
@@ -25,13 +25,16 @@ export const word = {
   listened: 5,
   /** Raised with every change of who receives SIGINT (W3). */
   epoch: 6,
-  /** The epoch for which the patrol last took the signal (W3). */
+  /** The epoch for which the patrol holds the signal, or {@link unarmed} (W3). */
   armed: 7,
   /** 1 while the patrol holds no evaluation, hence does not receive SIGINT. */
   away: 8,
   /** The claimed turn whose late signal the patrol has absorbed. */
   absorbed: 9,
 } as const;
+
+/** Value of `armed` while the patrol does not hold the signal. */
+export const unarmed = -1;
 
 /** How many words the memory has. */
 export const wordCount = Object.keys(word).length;

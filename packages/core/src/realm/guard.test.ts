@@ -96,6 +96,10 @@ describe("what it stops", () => {
     expect(await start("fallsIdle").end()).toMatchObject({ code: 0, lines: [["stopped", "limit"]], stderr: "" });
   });
 
+  it("stops calls that begin while the patrol takes or gives back the signal", async () => {
+    expect(await start("atOnce").end()).toMatchObject({ code: 0, lines: [[90, true]], stderr: "" });
+  });
+
   it("throws what the job throws, as it is, and refuses to nest", async () => {
     expect(await start("throws").end()).toMatchObject({
       code: 0,
