@@ -113,9 +113,8 @@ async function waitForResult<Result>(
   const release = systemEnv.hold();
   try {
     const world = await store();
-    await readRun(world, runId);
     for (;;) {
-      const run = await world.runs.waitForEnd(runId, waitMs);
+      const run = isId("wrun", runId) ? await world.runs.waitForEnd(runId, waitMs) : null;
       if (run === null) throw new WorkflowRunNotFoundError(runId);
       if (isEnded(run.status)) return await readResult<Result>(world, run);
       if (run.parked !== null) {

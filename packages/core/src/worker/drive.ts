@@ -20,8 +20,8 @@ const createAttemptsMax = 10;
 export interface DriveHost {
   readonly world: World;
   readonly env: Env;
-  /** Runs a step body when a slot is free; `signal` aborts when the run no longer wants the result. */
-  runStep(task: StepTask, signal: AbortSignal): Promise<StepOutcome>;
+  /** Runs a step body when a slot is free; what `signal` gives aborts when the run no longer wants the result. */
+  runStep(task: StepTask, signal: () => AbortSignal): Promise<StepOutcome>;
   print(lines: readonly ConsoleLine[]): void;
 }
 
@@ -33,7 +33,9 @@ export class Drive {
   /** Resolves to the id of the run that a start led to: this one, or the one that holds its key. */
   readonly started: Promise<string>;
   readonly #host: DriveHost;
-  readonly #abort = new AbortController();
+  /** Made when a body asks for its signal, since most never do. */
+  #abort: AbortController | null = null;
+  #isStarted = false;
   readonly #ended = Promise.withResolvers<DriveEnd>();
   readonly #started = Promise.withResolvers<string>();
   #cancelTimer: (() => void) | null = null;
@@ -93,6 +95,7 @@ export class Drive {
         this.#create(effect.request, effect.resend);
         break;
       case "started":
+        this.#isStarted = true;
         this.#started.resolve(this.runId);
         break;
       case "append":
@@ -120,7 +123,7 @@ export class Drive {
         this.#runStep(effect.task);
         break;
       case "abortSteps":
-        this.#abort.abort();
+        this.#abort?.abort();
         break;
       case "scheduleTurn":
         this.#host.env.defer(() => this.#input({ kind: "turn" }));
@@ -193,12 +196,20 @@ export class Drive {
 
   #runStep(task: StepTask): void {
     const { correlationId, attempt, delivery } = task;
-    this.#host.runStep(task, this.#abort.signal).then(
-      (outcome) => {
-        this.#input({ kind: "stepFinished", finished: { correlationId, attempt, delivery, outcome } });
-      },
-      (error: unknown) => this.#parkDefect(error),
-    );
+    this.#host
+      .runStep(task, () => this.#signal())
+      .then(
+        (outcome) => {
+          this.#input({ kind: "stepFinished", finished: { correlationId, attempt, delivery, outcome } });
+        },
+        (error: unknown) => this.#parkDefect(error),
+      );
+  }
+
+  #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#abandoned) this.#abort.abort();
+    return this.#abort.signal;
   }
 
   #setTimer(delayMs: number | null): void {
@@ -214,7 +225,7 @@ export class Drive {
       error instanceof PerdureError && (error.code === "UNDECODABLE" || error.code === "UNKNOWN_EVENT");
     const reason = unreadable ? (error.code === "UNDECODABLE" ? "undecodable" : "unknown_event") : "defect";
     const detail = error instanceof Error ? `${error.name}: ${error.message}` : "A value that is no error was thrown.";
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#setTimer(null);
     this.#abandoned = true;
     this.#started.reject(error);
@@ -231,8 +242,11 @@ export class Drive {
     this.#abandoned = true;
     this.#setTimer(null);
     if (end.kind === "existing") this.#started.resolve(end.runId);
-    else this.#started.reject(new StoreError("STORE_CLOSED", "The world was closed before the run was created."));
-    if (end.kind !== "ended" && end.kind !== "released") this.#abort.abort();
+    else if (!this.#isStarted) this.#started.reject(notStarted());
+    if (end.kind !== "ended" && end.kind !== "released") this.#abort?.abort();
     this.#ended.resolve(end);
   }
 }
+
+const notStarted = (): StoreError =>
+  new StoreError("STORE_CLOSED", "The worker was stopped or the world closed before the run was created.");

@@ -5,7 +5,7 @@ import type { StepContext } from "../step/context.ts";
 export function stepContext(scope: {
   readonly runId: string;
   readonly task: StepTask;
-  readonly signal: AbortSignal;
+  readonly signal: () => AbortSignal;
   readonly now: number;
 }): StepContext {
   const { runId, task, signal, now } = scope;
@@ -16,7 +16,9 @@ export function stepContext(scope: {
       stepStartedAt: new Date(now),
       attempt: task.attempt,
       delivery: task.delivery,
-      signal,
+      get signal() {
+        return signal();
+      },
     },
     workflow: {
       workflowName: task.workflow.name,

@@ -249,7 +249,7 @@ export class EngineWorker {
     const host = {
       world,
       env,
-      runStep: (task: StepTask, signal: AbortSignal) => this.#runStep(runId, task, signal),
+      runStep: (task: StepTask, signal: () => AbortSignal) => this.#runStep(runId, task, signal),
       print: (lines: readonly ConsoleLine[]) => this.#parts.print(runId, lines),
     };
     const drive = new Drive(host, machine, { runId, epoch });
@@ -276,7 +276,7 @@ export class EngineWorker {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #runStep(runId: string, task: StepTask, signal: AbortSignal): Promise<StepOutcome> {
+  #runStep(runId: string, task: StepTask, signal: () => AbortSignal): Promise<StepOutcome> {
     const { env } = this.#parts;
     return new Promise((resolve) => {
       this.#slots.submit(runId, (done) => {
