@@ -15,7 +15,7 @@ import type { Realm } from "../realm/realm.ts";
 import { type DeliverableFact, type Delivery, type DeliveryReport, deliverAll, nothing } from "./delivery.ts";
 import { divergence, type ExecutionFault } from "./divergence.ts";
 import { difference, keyOfCreation, type Planned, planDecision, toNewDecision } from "./planned-decision.ts";
-import { mapStack, sourceOfStack } from "./source-position.ts";
+import { mapEncodedStacks, sourceOfStack } from "./source-position.ts";
 
 export type { ExecutionFault } from "./divergence.ts";
 
@@ -262,7 +262,7 @@ export class Execution {
     const { runId, realm } = this.#params;
     const { decisions, lines } = this.#guest;
     for (const record of decisions) {
-      const planned = planDecision(runId, record, (text) => mapStack(text, realm.bundle));
+      const planned = planDecision(runId, record, (text) => mapEncodedStacks(text, realm.bundle));
       if (planned.correlationId !== null) this.#keys.set(planned.correlationId, planned.key);
       this.#planned.push(planned);
     }

@@ -6,9 +6,9 @@ import { bundleOf, given, History, holdBundle, realmFor } from "./history.testin
 import { mapStack, sourceOfStack } from "./source-position.ts";
 
 /** The bundle with a source map that says: every line comes from the line of the same number in `src/order.ts`. */
-function mapped(bundle: HeldBundle): HeldBundle {
+function mapped(bundle: HeldBundle, source = "src/order.ts"): HeldBundle {
   const lines = bundle.code.split("\n").map((_line, index) => (index === 0 ? "AAAA" : "AACA"));
-  const map = { version: 3, sources: ["src/order.ts"], names: [], mappings: lines.join(";") };
+  const map = { version: 3, sources: [source], names: [], mappings: lines.join(";") };
   return holdBundle({ ...bundle, map: JSON.stringify(map) });
 }
 
@@ -61,6 +61,14 @@ describe("the recorded error of a failed run", () => {
     expect((error as Error).stack).toContain(`src/order.ts:${line}:1`);
     expect(((error as Error).cause as Error).stack).toContain(`src/order.ts:${line}:1`);
     expect((error as Error).stack).not.toContain(bundle.id);
+  });
+});
+
+describe("a source file with quotes and backslashes in its name", () => {
+  it("leaves the recorded error readable", () => {
+    const bundle = mapped(bundleOf(`async () => { throw new Error("x"); }`), 'src/"odd"\\name.ts');
+    const { error } = new History(bundle, {}).start().failure();
+    expect((error as Error).stack).toMatch(/src\/"odd"\\?.?name\.ts:\d+:1/);
   });
 });
 

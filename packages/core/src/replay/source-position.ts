@@ -5,10 +5,20 @@ import { bundleFile } from "../realm/realm.ts";
 
 /** A text with stacks in it, each place of the bundle replaced by `file:line:column` of the user's source. */
 export function mapStack(stack: string, bundle: HeldBundle): string {
+  return replacePlaces(stack, bundle, (source) => source);
+}
+
+/** The same for an encoded value, whose strings are written as JSON writes them. */
+export function mapEncodedStacks(text: string, bundle: HeldBundle): string {
+  return replacePlaces(text, bundle, (source) => JSON.stringify(source).slice(1, -1));
+}
+
+function replacePlaces(text: string, bundle: HeldBundle, write: (source: string) => string): string {
   const file = bundleFile(bundle.id);
-  if (!stack.includes(file)) return stack;
-  return stack.replaceAll(placePattern(file), (place, line: string, column: string) => {
-    return sourceOf(bundle, Number(line), Number(column)) ?? place;
+  if (!text.includes(file)) return text;
+  return text.replaceAll(placePattern(file), (place, line: string, column: string) => {
+    const source = sourceOf(bundle, Number(line), Number(column));
+    return source === null ? place : write(source);
   });
 }
 
