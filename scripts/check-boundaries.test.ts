@@ -58,7 +58,7 @@ test("nothing imports perdure, except examples, benchmarks and end-to-end tests"
     "examples/shop/run.ts": 'import "perdure/api";',
     "bench/package.json": { name: "bench", private: true, dependencies },
     "bench/src/main.ts": 'import "perdure";',
-    "e2e/package.json": { name: "@perdure/e2e", private: true, dependencies },
+    "e2e/package.json": { name: "perdure-e2e", private: true, dependencies },
     "e2e/src/worker.ts": 'import "perdure";',
   });
   expect(findings).toEqual(["packages/cli/package.json:1 layer", "packages/cli/src/index.ts:1 layer"]);
