@@ -4,13 +4,13 @@
  * Changes of this process arrive here after their commit and are told in a later turn of the event loop, once per run.
  * Changes of other processes arrive as "something has changed".
  */
-import type { WakeHint } from "@perdure/world";
+import type { RunRecord, WakeHint } from "@perdure/world";
 
 /** What a commit has changed about one run. */
 export interface RunChange {
   readonly runId: string;
-  /** Whether it ended or was parked by this change. */
-  readonly settled: boolean;
+  /** The run as it is now, if it has ended or is parked; else null. */
+  readonly settled: RunRecord | null;
   /** Whether a worker should look: the run may be due, or it moved under its driver. */
   readonly hint: boolean;
   /** The worker that drives the run and has not made this change itself; null: any worker may take it. */
@@ -22,7 +22,7 @@ const namedHintsMax = 64;
 
 export class ChangeSignals {
   readonly #listeners = new Set<(hint: WakeHint) => void>();
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiters = new Map<string, Set<(run: RunRecord | null) => void>>();
   readonly #changed = new Set<string>();
   #anything = false;
   #scheduled = false;
@@ -40,8 +40,11 @@ export class ChangeSignals {
     };
   }
 
-  /** Calls back each time that the run may have ended or been parked. Returns the way to stop. */
-  waitFor(runId: string, callback: () => void): () => void {
+  /**
+   * Calls back with the run when it has ended or was parked, and with null when it may have been, by another process.
+   * Returns the way to stop.
+   */
+  waitFor(runId: string, callback: (run: RunRecord | null) => void): () => void {
     const waiters = this.#waiters.get(runId) ?? new Set();
     this.#waiters.set(runId, waiters.add(callback));
     return () => {
@@ -53,7 +56,7 @@ export class ChangeSignals {
   /** Changes that this process has committed. */
   changed(changes: readonly RunChange[]): void {
     for (const { runId, settled, hint } of changes) {
-      if (settled) for (const callback of [...(this.#waiters.get(runId) ?? [])]) callback();
+      if (settled !== null) for (const callback of [...(this.#waiters.get(runId) ?? [])]) callback(settled);
       if (hint && this.#listeners.size > 0) {
         this.#changed.add(runId);
         this.#schedule();
@@ -63,7 +66,7 @@ export class ChangeSignals {
 
   /** Another connection has written something. */
   changedElsewhere(): void {
-    for (const waiters of [...this.#waiters.values()]) for (const callback of [...waiters]) callback();
+    for (const waiters of [...this.#waiters.values()]) for (const callback of [...waiters]) callback(null);
     this.changedAnything();
   }
 

@@ -48,8 +48,8 @@ export function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted
 }
 
 function readLog(store: Store, runId: string, after: number, limit: number): readonly LogEvent[] {
-  const stored = store.runs.byId(runId);
-  return stored === null ? [] : store.events.read(stored.rid, after, limit);
+  const rid = store.runs.ridOf(runId);
+  return rid === null ? [] : store.events.read(rid, after, limit);
 }
 
 function append(store: Store, runId: string, request: AppendRequest, announce: Announce): AppendResult | Refusal {

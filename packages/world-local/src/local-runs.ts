@@ -16,7 +16,7 @@ import type { Refusal } from "./group-commit.ts";
 import { refuseSize } from "./local-log.ts";
 import { type StoredRun, statusNumbers } from "./run-rows.ts";
 import type { SQLInputValue } from "./sqlite.ts";
-import { type Announce, changeOf, type Store } from "./store.ts";
+import { type Announce, changeOf, isSettled, type Store } from "./store.ts";
 
 /** The longest delay that a timer of Node takes, in milliseconds. */
 const timerMaxMs = 2 ** 31 - 1;
@@ -26,14 +26,9 @@ export function localRuns(store: Store): WorldRuns {
     create: (request) => store.write((announce) => createRun(store, request, announce)),
     get: (runId) => store.read(() => store.runs.byId(runId)?.run ?? null),
     list: (filter) => store.read(() => listRuns(store, filter)),
-    async waitForEnd(runId, timeoutMs) {
-      const run = await store.read(() => store.runs.byId(runId)?.run ?? null);
-      return run === null || isSettled(run) ? run : waitUntilSettled(store, run, timeoutMs);
-    },
+    waitForEnd: (runId, timeoutMs) => waitForEnd(store, runId, timeoutMs),
   };
 }
-
-const isSettled = (run: RunRecord): boolean => isEnded(run.status) || run.parked !== null;
 
 /** Tries to insert first, since nearly every run id and key is new; the unique indexes say when one is not. */
 function createRun(store: Store, request: CreateRequest, announce: Announce): CreateResult | Refusal {
@@ -113,31 +108,42 @@ function parseCursor(cursor: string): readonly [number, string] {
   return [Number(createdAt), runId];
 }
 
-function waitUntilSettled(store: Store, before: RunRecord, timeoutMs: number): Promise<RunRecord> {
-  return new Promise((resolve, reject) => {
-    store.assertOpen();
-    const { runId } = before;
-    const stop = (): void => {
-      clearTimeout(timer);
-      stopWaiting();
-      forgetClose();
-      store.watchIfNeeded();
-    };
-    const look = (final: boolean): void => {
-      const run = latest(store, runId) ?? before;
-      if (!final && !isSettled(run)) return;
-      stop();
-      resolve(run);
-    };
-    const timer = setTimeout(() => look(true), Math.min(Math.max(timeoutMs, 0), timerMaxMs));
-    const stopWaiting = store.signals.waitFor(runId, () => look(false));
-    const forgetClose = store.onClose((reason) => {
-      stop();
-      reject(reason);
-    });
-    store.watchIfNeeded();
-    look(false);
+async function waitForEnd(store: Store, runId: string, timeoutMs: number): Promise<RunRecord | null> {
+  const settling = watchForEnd(store, runId, timeoutMs);
+  try {
+    // Read after the watching began, so that nothing falls between the two.
+    const run = await store.read(() => store.runs.byId(runId)?.run ?? null);
+    if (run === null || isSettled(run)) return run;
+    return (await settling.settled) ?? latest(store, runId) ?? run;
+  } finally {
+    settling.stop();
+  }
+}
+
+/** `settled` resolves to the run once it has ended or is parked, to null when the time is over before. */
+function watchForEnd(
+  store: Store,
+  runId: string,
+  timeoutMs: number,
+): { readonly settled: Promise<RunRecord | null>; readonly stop: () => void } {
+  store.assertOpen();
+  const { promise, resolve, reject } = Promise.withResolvers<RunRecord | null>();
+  // Nobody waits for it yet when the store is closed during the first reading, which is refused then too.
+  promise.catch(() => {});
+  const stopWaiting = store.signals.waitFor(runId, (settled) => {
+    const run = settled ?? latest(store, runId);
+    if (run !== null && isSettled(run)) resolve(run);
   });
+  const forgetClose = store.onClose(reject);
+  const timer = setTimeout(() => resolve(null), Math.min(Math.max(timeoutMs, 0), timerMaxMs));
+  store.watchIfNeeded();
+  const stop = (): void => {
+    clearTimeout(timer);
+    stopWaiting();
+    forgetClose();
+    store.watchIfNeeded();
+  };
+  return { settled: promise, stop };
 }
 
 /** The run's row; null when it cannot be read at this moment, because the file is locked. */

@@ -91,6 +91,7 @@ export class RunRows {
   readonly #namespace: string;
   readonly #namespaceId: number;
   readonly #byId: StatementSync;
+  readonly #ridById: StatementSync;
   readonly #byKey: StatementSync;
   readonly #insert: StatementSync;
   readonly #advance: StatementSync;
@@ -103,6 +104,7 @@ export class RunRows {
     this.#namespace = namespace;
     this.#namespaceId = namespaceId;
     this.#byId = db.prepare(`SELECT ${runColumns} FROM runs WHERE run_id = ? AND namespace_id = ?`);
+    this.#ridById = db.prepare("SELECT rid FROM runs WHERE run_id = ? AND namespace_id = ?");
     this.#byKey = db.prepare(`SELECT ${runColumns} FROM runs WHERE namespace_id = ? AND key = ?`);
     const marks = "?, ".repeat(9 + mutableColumns.length);
     this.#insert = db.prepare(
@@ -121,6 +123,12 @@ export class RunRows {
 
   byId(runId: string): StoredRun | null {
     return this.#stored(this.#byId.get(runId, this.#namespaceId));
+  }
+
+  /** The key of a run in the file, from the index alone; null when there is no such run. */
+  ridOf(runId: string): number | null {
+    const row = this.#ridById.get(runId, this.#namespaceId) as { readonly rid: number } | undefined;
+    return row?.rid ?? null;
   }
 
   byKey(key: string): StoredRun | null {

@@ -211,7 +211,10 @@ function identityOf(file: string): string | null {
   return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
 }
 
+/** True for a run that nothing more is to be waited for: it has ended, or is parked. */
+export const isSettled = (run: RunRecord): boolean => isEnded(run.status) || run.parked !== null;
+
 /** What to announce of a run after a change. */
 export function changeOf(run: RunRecord, hint: boolean, owner: string | null = run.owner): RunChange {
-  return { runId: run.runId, settled: isEnded(run.status) || run.parked !== null, hint, owner };
+  return { runId: run.runId, settled: isSettled(run) ? run : null, hint, owner };
 }
