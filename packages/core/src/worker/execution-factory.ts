@@ -56,7 +56,8 @@ export class ExecutionFactory {
   judgeRejections(bundle: HeldBundle): void {
     const strays = this.#strays.get(bundle.id) ?? [];
     this.#strays.delete(bundle.id);
-    for (const what of strays) this.#options.onStrayRejection(bundle, what);
+    // A replay rejects the same promises anew.
+    for (const what of new Set(strays)) this.#options.onStrayRejection(bundle, what);
   }
 
   /** From now on no rejection in the realm reaches the process; a late `catch` takes it off the list. */

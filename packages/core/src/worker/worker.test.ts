@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { FatalError, RetryableError } from "@perdure/errors";
 import { describe, expect, it } from "vitest";
 import { Harness, program } from "./harness.testing.ts";
@@ -87,5 +88,46 @@ describe.each(["resident", "replay"] as const)("a run in mode %s", (mode) => {
     const [waited, message] = (await harness.result(await harness.start(worker, bundle))) as [number, string];
     expect(waited).toBeGreaterThanOrEqual(90_000);
     expect(message).toBe("stop");
+  });
+
+  it("shows a step nothing of its caller's AsyncLocalStorage, on any path that leads to its body", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const harness = new Harness({ mode });
+    const worker = await harness.worker();
+    const seen: (string | undefined)[] = [];
+    const look = Object.assign(
+      async () => {
+        seen.push(storage.getStore());
+        await null;
+        seen.push(storage.getStore());
+        if (seen.length === 2) throw new Error("once more");
+        return storage.run("own", () => storage.getStore());
+      },
+      { maxRetries: 1 },
+    );
+    const bundle = program(`async () => [await step("look")(), await step("look")()]`, { look });
+    const runId = await storage.run("secret", () => harness.start(worker, bundle));
+    expect(await storage.run("another", () => harness.result(runId, 60_000))).toEqual(["own", "own"]);
+    expect(seen).toEqual([undefined, undefined, undefined, undefined, undefined, undefined]);
+  });
+
+  it("prints what workflow code logs once, after the turn is durable", async () => {
+    const harness = new Harness({ mode });
+    const worker = await harness.worker();
+    const talking = `async () => { console.log("one"); await step("echo")(1); console.warn("two", { a: 1 }); await sleep("1h"); console.info("three"); }`;
+    const runId = await harness.start(worker, program(talking, { echo: (x: number) => x }));
+    await harness.result(runId, 4_000_000);
+    expect(harness.lines).toEqual(["one", "two { a: 1 }", "three"]);
+  });
+
+  it("survives rejected promises that workflow code never handles, and tells of them at the end of the run", async () => {
+    const harness = new Harness({ mode });
+    const worker = await harness.worker();
+    const before = harness.strays.length;
+    const careless = `async () => { void Promise.reject(new Error("lost")); const p = step("fail")(); await sleep(5); try { await p; } catch { return "caught"; } }`;
+    const fail = Object.assign(() => Promise.reject(new TypeError("no")), { maxRetries: 0 });
+    expect(await harness.result(await harness.start(worker, program(careless, { fail })))).toBe("caught");
+    await harness.env.settle();
+    expect(harness.strays.slice(before)).toEqual(["Error"]);
   });
 });
