@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Row } from "./row.ts";
 import { localScenarios } from "./suites/local/catalogue.ts";
 
 interface Ending {
@@ -35,6 +36,11 @@ async function bench(...args: readonly string[]): Promise<Ending> {
   rmSync(directory, { recursive: true });
   return { code, out, err, left };
 }
+
+/** The larger sizes run only where there is time for them: `pnpm verify:all`. */
+const isLong = process.env["PERDURE_LONG"] === "1";
+
+const longTestMs = 300_000;
 
 /** The rows that a scenario gives for one small size. */
 const rowsOf: Readonly<Record<string, readonly string[]>> = {
@@ -90,3 +96,28 @@ test("a command line that is not understood is refused before anything runs", as
   expect(out).toBe("");
   expect(err).toContain('Did you mean "parallel"?');
 });
+
+if (isLong) {
+  test("10,000 runs started at once all return", { timeout: longTestMs }, async () => {
+    const { code, out } = await bench("local", "--json", "--only", "runs_1_step", "--sizes", "10000", "--rounds", "1");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ scenario: "runs_1_step", n: 10_000 });
+  });
+
+  test("100,000 runs are resident at once, in at most 10 KB of heap each", { timeout: longTestMs }, async () => {
+    const { code, out } = await bench(
+      "local",
+      "--json",
+      "--only",
+      "memory_resident",
+      "--sizes",
+      "100000",
+      "--rounds",
+      "1",
+    );
+    expect(code).toBe(0);
+    const row = JSON.parse(out) as Row;
+    expect(row).toMatchObject({ scenario: "memory_resident", n: 100_000, unit: "KB/run" });
+    expect(row.value).toBeLessThanOrEqual(10);
+  });
+}
