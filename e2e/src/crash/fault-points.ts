@@ -18,6 +18,7 @@ export class FaultPoints {
   readonly #commitMs: number[] = [];
   #trigger: Trigger | null = null;
   #count = 0;
+  #hasVictim = false;
 
   constructor(kill: Kill, status: StatusFile) {
     this.#kill = kill;
@@ -56,20 +57,25 @@ export class FaultPoints {
     const trigger = this.#trigger;
     const kill = this.#kill;
     if (trigger === null || kill.kind !== "named" || kill.point !== point) return async () => {};
-    const isDue = this.#isDue(point);
-    if (isDue) this.#status.note(write);
+    // One write at a time is the victim; when it is answered before the strike, the next one is.
+    const isVictim = !this.#hasVictim && this.#isDue(point);
+    this.#hasVictim ||= isVictim;
+    if (isVictim) this.#status.note(write);
     let begunAt: number | null = null;
     let isAnswered = false;
     setImmediate(() => {
       if (isAnswered) return;
       begunAt = performance.now();
-      if (isDue) pull(trigger, kill.fraction * stretch * this.#commitMsMedian());
+      if (isVictim) pull(trigger, kill.fraction * stretch * this.#commitMsMedian());
     });
     return async () => {
       isAnswered = true;
-      if (begunAt === null) return;
+      if (begunAt === null) {
+        if (isVictim) this.#hasVictim = false;
+        return;
+      }
       this.#commitMs.push(performance.now() - begunAt);
-      if (isDue) await new Promise<never>(() => {});
+      if (isVictim) await new Promise<never>(() => {});
     };
   }
 

@@ -1,6 +1,6 @@
 /** What the kills hit. */
 import type { World } from "perdure/api";
-import { type Kill, points } from "./kill-plan.ts";
+import { type Kill, type Point, points } from "./kill-plan.ts";
 import type { Status, StruckWrite } from "./status-file.ts";
 
 /** One worker's end. */
@@ -19,26 +19,31 @@ export async function isCommitted(world: World, write: StruckWrite): Promise<boo
 }
 
 export interface KillTally {
-  /** Kills by where they fell; `anywhere` are those of the controller. */
-  readonly byPlace: Readonly<Record<string, number>>;
-  /** Kills while a create or an append was called and not answered. */
+  /** Kills by the named point at which they fell. */
+  readonly byPoint: Readonly<Record<Point, number>>;
+  /** Kills by the controller at a moment of its choice, and those of workers that did not come to their point in time. */
+  readonly timed: number;
+  readonly missed: number;
+  /** Kills while a create or an append was called and not answered: of all, and of those by the controller. */
   readonly inFlight: number;
+  readonly inFlightTimed: number;
   /** Writes that were struck within the store's call: how many are in the store, and how many are not. */
   readonly struck: { readonly committed: number; readonly lost: number };
 }
 
 export function tally(deaths: readonly Death[]): KillTally {
-  const byPlace: Record<string, number> = Object.fromEntries(["anywhere", ...points].map((place) => [place, 0]));
-  for (const { status } of deaths) {
-    const place = status.reached ?? "anywhere";
-    byPlace[place] = (byPlace[place] ?? 0) + 1;
-  }
+  const count = (matches: (death: Death) => boolean): number => deaths.filter(matches).length;
+  const byPoint = points.map((point) => [point, count(({ status }) => status.reached === point)]);
+  const isTimed = ({ kill }: Death): boolean => kill.kind === "timed";
   return {
-    byPlace,
-    inFlight: deaths.filter(({ status }) => status.isInFlight).length,
+    byPoint: Object.fromEntries(byPoint) as Record<Point, number>,
+    timed: count(isTimed),
+    missed: count((death) => !isTimed(death) && death.status.reached === null),
+    inFlight: count(({ status }) => status.isInFlight),
+    inFlightTimed: count((death) => isTimed(death) && death.status.isInFlight),
     struck: {
-      committed: deaths.filter((death) => death.isCommitted === true).length,
-      lost: deaths.filter((death) => death.isCommitted === false).length,
+      committed: count((death) => death.isCommitted === true),
+      lost: count((death) => death.isCommitted === false),
     },
   };
 }

@@ -5,7 +5,7 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { type Point, points } from "./kill-plan.ts";
 
-/** Byte offsets. The note is JSON behind them. */
+/** Byte offsets. The note is a line of JSON behind them; a later one is written over it. */
 const offset = { inFlight: 0, reached: 1, note: 8 } as const;
 
 /** The write that was in flight when the worker was struck. */
@@ -51,7 +51,7 @@ export class StatusFile {
   }
 
   note(write: StruckWrite): void {
-    writeSync(this.#file, JSON.stringify(write), offset.note);
+    writeSync(this.#file, `${JSON.stringify(write)}\n`, offset.note);
   }
 
   #put(position: number, value: number): void {
@@ -66,7 +66,7 @@ export const reachedOffset = offset.reached;
 /** The controller's side, once the worker is dead. */
 export function readStatus(path: string): Status {
   const bytes = readFileSync(path);
-  const note = bytes.subarray(offset.note).toString("utf8");
+  const [note = ""] = bytes.subarray(offset.note).toString("utf8").split("\n");
   return {
     isInFlight: (bytes[offset.inFlight] ?? 0) > 0,
     reached: points[(bytes[offset.reached] ?? 0) - 1] ?? null,

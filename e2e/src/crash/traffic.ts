@@ -32,6 +32,7 @@ export class Traffic {
   readonly #world: World;
   readonly #ordered = new Set<string>();
   readonly #following: Promise<void>[] = [];
+  readonly #onConfirmed: (() => void)[] = [];
   #worker: WorkerProcess | null = null;
   #isOpen = true;
 
@@ -60,8 +61,6 @@ export class Traffic {
     }
   }
 
-  readonly #onConfirmed: (() => void)[] = [];
-
   #fill(): void {
     while (this.#isOpen && this.orders.size - this.finished.length < liveMax) {
       const number = this.orders.size;
@@ -78,7 +77,10 @@ export class Traffic {
     this.runIds.set(key, ids.add(runId));
     const order = this.orders.get(key);
     if (order === undefined || !this.#ordered.delete(key)) return;
-    this.#following.push(this.#follow(order, runId));
+    const followed = this.#follow(order, runId);
+    // It is awaited by `settle` only, which an experiment that fails does not come to.
+    followed.catch(() => {});
+    this.#following.push(followed);
     for (const resolve of this.#onConfirmed.splice(0)) resolve();
   }
 

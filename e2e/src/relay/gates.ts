@@ -1,0 +1,26 @@
+/** Gates are files, so that one that was opened stays open for whoever comes. Each is for one process. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const variable = "PERDURE_E2E_FOLDER";
+
+export const environmentOf = (path: string): Readonly<Record<string, string>> => ({ [variable]: path });
+
+/** The folder of the experiment, as the worker was told. */
+export function folder(): string {
+  const path = process.env[variable];
+  if (path === undefined) throw new Error(`${variable} is not set: this program is started by a test.`);
+  return path;
+}
+
+export const storePath = (path: string): string => join(path, "store.db");
+
+const gate = (path: string, run: string, index: number, pid: number): string =>
+  join(path, `gate-${run}-${index}-${pid}`);
+
+/** Lets leg `index` of a run end in one process. */
+export function openGate(path: string, run: string, index: number, pid: number): void {
+  writeFileSync(gate(path, run, index, pid), "");
+}
+
+export const isGateOpen = (run: string, index: number): boolean => existsSync(gate(folder(), run, index, process.pid));
