@@ -50,6 +50,7 @@ function expectKills({ deaths }: Outcome): void {
 
 /** No run is lost, none is doubled, each has its value. */
 function expectRuns({ traffic, ledger, logs }: Outcome): void {
+  expect(traffic.failures).toEqual(new Map());
   expect(traffic.finished).toHaveLength(traffic.orders.size);
   expect([...logs.keys()].sort()).toEqual(traffic.finished.map(({ runId }) => runId).sort());
   for (const { order, runId, value } of traffic.finished) {
@@ -74,5 +75,9 @@ function report({ deaths, traffic, complaints }: Outcome, { broken, ...bodies }:
   const payloads = [...traffic.acknowledged.values()].reduce((sum, { length }) => sum + length, 0);
   console.log({ seed, folder, ...tally(deaths) });
   console.log({ runs: traffic.finished.length, payloads, stalled: traffic.stalledCount, ...bodies });
-  console.log({ broken: broken.slice(0, 20), complaints: [...complaints].slice(0, 20) });
+  console.log({
+    broken: broken.slice(0, 20),
+    failures: [...traffic.failures].slice(0, 5),
+    complaints: [...complaints].slice(0, 20),
+  });
 }

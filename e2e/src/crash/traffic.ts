@@ -2,12 +2,16 @@
  * The runs of the experiment as their owner sees them: orders them, sends their payloads, waits for their values. It lives in the
  * controller, which is never killed.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { getRun, resumeHook, type World } from "perdure/api";
 import { RunParkedError } from "perdure/errors";
 import { type Shape, shapes } from "./expected.ts";
 import type { RunOrder } from "./messages.ts";
 import { sizes } from "./sizes.ts";
 import type { WorkerProcess } from "./worker-process.ts";
+
+/** The end of a run is not waited for any longer when no other has ended for this many milliseconds. */
+const patienceMs = 30_000;
 
 /** Live runs at any time. */
 const liveMax = 18;
@@ -25,14 +29,14 @@ export class Traffic {
   /** Ids that the workers reported, by key; more than one for a key is a broken promise. */
   readonly runIds = new Map<string, Set<string>>();
   readonly finished: FinishedRun[] = [];
+  /** Why the owner of a run did not get its value, by key. */
+  readonly failures = new Map<string, unknown>();
   /** Payloads that the store acknowledged to the sender, by key of the run. */
   readonly acknowledged = new Map<string, number[]>();
   /** Runs that were parked after five workers in a row had died over them, and put back by this operator. */
   stalledCount = 0;
   readonly #world: World;
   readonly #ordered = new Set<string>();
-  readonly #following: Promise<void>[] = [];
-  readonly #onConfirmed: (() => void)[] = [];
   #worker: WorkerProcess | null = null;
   #isOpen = true;
 
@@ -51,18 +55,23 @@ export class Traffic {
     this.#fill();
   }
 
-  /** No new runs; resolves when all of them have ended. */
+  /** No new runs; resolves when all of them have ended, or when none of them has for a long time. */
   async settle(): Promise<void> {
     this.#isOpen = false;
-    while (this.finished.length < this.orders.size) {
-      const confirmed = [...this.#following];
-      await Promise.all(confirmed);
-      if (this.#ordered.size > 0) await new Promise<void>((resolve) => this.#onConfirmed.push(resolve));
+    let seen = -1;
+    for (let endedAt = Date.now(); this.#endedCount < this.orders.size; await pause(50)) {
+      if (Date.now() - endedAt > patienceMs) return;
+      if (this.#endedCount !== seen) endedAt = Date.now();
+      seen = this.#endedCount;
     }
   }
 
+  get #endedCount(): number {
+    return this.finished.length + this.failures.size;
+  }
+
   #fill(): void {
-    while (this.#isOpen && this.orders.size - this.finished.length < liveMax) {
+    while (this.#isOpen && this.orders.size - this.#endedCount < liveMax) {
       const number = this.orders.size;
       const shape = shapes[number % shapes.length] ?? "sequence";
       const order = { key: `${shape}-${number}`, shape, seed: number * 7919 };
@@ -77,17 +86,14 @@ export class Traffic {
     this.runIds.set(key, ids.add(runId));
     const order = this.orders.get(key);
     if (order === undefined || !this.#ordered.delete(key)) return;
-    const followed = this.#follow(order, runId);
-    // It is awaited by `settle` only, which an experiment that fails does not come to.
-    followed.catch(() => {});
-    this.#following.push(followed);
-    for (const resolve of this.#onConfirmed.splice(0)) resolve();
+    this.#follow(order, runId)
+      .catch((error: unknown) => this.failures.set(key, error))
+      .finally(() => this.#fill());
   }
 
   async #follow(order: RunOrder, runId: string): Promise<void> {
     const [value] = await Promise.all([this.#valueOf(runId), this.#feed(order)]);
     this.finished.push({ order, runId, value });
-    this.#fill();
   }
 
   /** The value of the run; a run that is parked as stalled is put back, as an operator would. */

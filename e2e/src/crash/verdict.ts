@@ -9,7 +9,7 @@ export interface Verdict {
   readonly begun: number;
   readonly steps: number;
   readonly acknowledged: number;
-  /** Attempts whose body began more than once, and how many of these had finished, unacknowledged, before. */
+  /** Bodies that began for an attempt that had begun before, and those whose earlier one had even come to its end. */
   readonly begunAgain: number;
   readonly doneAndBegunAgain: number;
 }
@@ -69,7 +69,7 @@ class Bodies {
       begun: counts.reduce((sum, count) => sum + count, 0),
       steps: this.#steps.size,
       acknowledged: this.#over.size,
-      begunAgain: counts.filter((count) => count > 1).length,
+      begunAgain: counts.reduce((sum, count) => sum + count - 1, 0),
       doneAndBegunAgain: this.#doneAndBegunAgain,
     };
   }
