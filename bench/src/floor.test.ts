@@ -29,8 +29,8 @@ test("a commit writes a row of the size asked for", () => {
 
 test("grouped commits write every row, also when the last group is not full", () => {
   const { floor, rowSizes } = temporaryFloor();
-  expect(floor.groupedCommits(70, 10)).toBeGreaterThan(0);
-  expect(rowSizes()).toEqual(Array.from({ length: 70 }, () => 10));
+  expect(floor.groupedCommits(300, 10)).toBeGreaterThan(0);
+  expect(rowSizes()).toEqual(Array.from({ length: 300 }, () => 10));
 });
 
 test("reading starts from exactly the rows asked for", () => {

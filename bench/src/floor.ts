@@ -13,7 +13,7 @@ import { invariant } from "@perdure/errors";
  * How many appends of different runs share a commit of the embedded world when they are ready together, and so how many
  * rows share one here.
  */
-const rowsPerCommit = 32;
+const rowsPerCommit = 128;
 
 /** After so many rows the write-ahead log is moved into the main file. */
 const checkpointRows = 2_000;

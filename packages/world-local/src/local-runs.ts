@@ -24,7 +24,7 @@ const timerMaxMs = 2 ** 31 - 1;
 export function localRuns(store: Store): WorldRuns {
   return {
     create: (request) => store.write((announce) => createRun(store, request, announce)),
-    get: (runId) => store.read(() => store.runs.byId(runId)?.run ?? null),
+    get: (runId) => store.read(() => store.row(runId)),
     list: (filter) => store.read(() => listRuns(store, filter)),
     waitForEnd: (runId, timeoutMs) => waitForEnd(store, runId, timeoutMs),
   };
@@ -112,7 +112,7 @@ async function waitForEnd(store: Store, runId: string, timeoutMs: number): Promi
   const settling = watchForEnd(store, runId, timeoutMs);
   try {
     // Read after the watching began, so that nothing falls between the two.
-    const run = await store.read(() => store.runs.byId(runId)?.run ?? null);
+    const run = await store.read(() => store.row(runId));
     if (run === null || isSettled(run)) return run;
     return (await settling.settled) ?? latest(store, runId) ?? run;
   } finally {
@@ -149,7 +149,7 @@ function watchForEnd(
 /** The run's row; null when it cannot be read at this moment, because the file is locked. */
 function latest(store: Store, runId: string): RunRecord | null {
   try {
-    return store.runs.byId(runId)?.run ?? null;
+    return store.row(runId);
   } catch {
     return null;
   }

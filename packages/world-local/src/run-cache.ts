@@ -82,6 +82,12 @@ export class RunCache {
     return known;
   }
 
+  /** The row, if it is remembered and of this generation. Outside of a transaction; it does not count as a use. */
+  current(runId: string): RunRecord | null {
+    const known = this.#entries.get(runId);
+    return known?.generation === this.#generation ? known.run : null;
+  }
+
   /** Enter a run that was just written or read. */
   remember(stored: StoredRun, view: RunView | null): CachedRun {
     const entry: CachedRun = { rid: stored.rid, run: stored.run, view, generation: this.#generation };

@@ -131,6 +131,12 @@ export class Store {
     this.cache.replace({ rid, run });
   }
 
+  /** A run's row as it is in the file, for readers; the remembered one if nobody else has written since. */
+  row(runId: string): RunRecord | null {
+    const known = this.#version() === this.#writerVersion ? this.cache.current(runId) : null;
+    return known ?? this.runs.byId(runId)?.run ?? null;
+  }
+
   addOwnWorker(workerId: string): void {
     this.#ownWorkers.add(workerId);
   }
