@@ -41,6 +41,7 @@ test("a body that was lost and one that failed may begin again", () => {
     acknowledged: 1,
     begunAgain: 1,
     doneAndBegunAgain: 1,
+    deliveriesMost: 2,
   });
 });
 

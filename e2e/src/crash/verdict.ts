@@ -12,6 +12,8 @@ export interface Verdict {
   /** Bodies that began for an attempt that had begun before, and those whose earlier one had even come to its end. */
   readonly begunAgain: number;
   readonly doneAndBegunAgain: number;
+  /** The most often that one attempt began; the engine gives a step up after ten. */
+  readonly deliveriesMost: number;
 }
 
 /** `logs`: the whole log of each run, by its id. */
@@ -71,6 +73,7 @@ class Bodies {
       acknowledged: this.#over.size,
       begunAgain: counts.reduce((sum, count) => sum + count - 1, 0),
       doneAndBegunAgain: this.#doneAndBegunAgain,
+      deliveriesMost: counts.reduce((most, count) => Math.max(most, count), 0),
     };
   }
 }
