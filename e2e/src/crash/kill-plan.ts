@@ -22,7 +22,7 @@ export const points = [
 export type Point = (typeof points)[number];
 
 /** A worker kills itself when it comes to a point for the `nth` time. `fraction` chooses the moment where one has a length. */
-export interface NamedKill {
+interface NamedKill {
   readonly kind: "named";
   readonly point: Point;
   readonly nth: number;
@@ -30,7 +30,7 @@ export interface NamedKill {
 }
 
 /** The controller kills the worker this many milliseconds after it was told to work. */
-export interface TimedKill {
+interface TimedKill {
   readonly kind: "timed";
   readonly afterMs: number;
 }

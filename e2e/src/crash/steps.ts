@@ -8,7 +8,7 @@ import { outsider } from "./outsider.ts";
 const halfMs = 4;
 
 /** Failures before `flaky` succeeds. */
-export const flakyFailures = 2;
+const flakyFailures = 2;
 
 export async function compute(seed: number, label: string): Promise<number> {
   "use step";

@@ -1,9 +1,9 @@
 /** Licences by what they ask of whoever ships the package. Identifiers and expressions are those of SPDX (https://spdx.org). */
 
 /** From what asks least to what asks most; `unknown` is for a person to look at. */
-export const licenceFamilies = ["permissive", "weak copyleft", "copyleft", "unknown"] as const;
+const licenceFamilies = ["permissive", "weak copyleft", "copyleft", "unknown"] as const;
 
-export type LicenceFamily = (typeof licenceFamilies)[number];
+type LicenceFamily = (typeof licenceFamilies)[number];
 
 export interface Licence {
   /** The SPDX expression of the manifest, or `none`. */

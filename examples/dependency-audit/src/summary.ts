@@ -1,11 +1,11 @@
 /** What the audit found, in numbers. Pure: the workflow itself computes it, on every replay alike. */
-import type { Licence, LicenceFamily } from "./licence.ts";
+import type { Licence } from "./licence.ts";
 import type { PackageManifest, PackageSize } from "./package-tree.ts";
 
 /** All that is known about one package. */
 export interface PackageAudit extends PackageManifest, PackageSize {}
 
-export interface LicenceCount extends Licence {
+interface LicenceCount extends Licence {
   readonly packageCount: number;
 }
 
@@ -38,11 +38,6 @@ function countLicences(audits: readonly PackageAudit[]): LicenceCount[] {
     counts.set(licence.name, { ...licence, packageCount });
   }
   return [...counts.values()].sort((a, b) => b.packageCount - a.packageCount);
-}
-
-/** How many packages a family of licences covers. */
-export function packagesOf(family: LicenceFamily, licences: readonly LicenceCount[]): number {
-  return sum(licences.filter((licence) => licence.family === family).map((licence) => licence.packageCount));
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -10,7 +10,7 @@ export type AnyFunction = FunctionNode | ArrowFunctionExpression;
 export type TopLevelStatement = Program["body"][number];
 
 /** How a function is written; it decides how the compiler rewrites it. */
-export type FunctionForm = "declaration" | "variable" | "default-declaration" | "default-expression";
+type FunctionForm = "declaration" | "variable" | "default-declaration" | "default-expression";
 
 /** A function at module level. */
 export interface Candidate {

@@ -14,7 +14,7 @@ import { type ModuleLocation, type ParsedModule, parseModule } from "./parse.ts"
 import { shapeOf } from "./shape.ts";
 
 /** A workflow function and its entry in the manifest. */
-export interface WorkflowFunction extends DirectiveFunction {
+interface WorkflowFunction extends DirectiveFunction {
   readonly kind: "workflow";
   readonly entry: WorkflowEntry;
 }

@@ -9,9 +9,9 @@ import { UndecodableError } from "@perdure/errors";
  */
 
 /** First byte of every payload. Not ASCII and no start of a UTF-8 character, so that no text passes for a payload. */
-export const envelopeTag = 0xbd;
+const envelopeTag = 0xbd;
 /** The layout that this version writes, and the only one that it reads. */
-export const envelopeVersion = 1;
+const envelopeVersion = 1;
 
 // Reserved numbers are part of the format from the start: a reader that cannot undo one says which one it is.
 const algorithmNames: readonly string[] = ["plain", "gzip", "zstd", "aes-256-gcm"];

@@ -24,7 +24,7 @@ import { fileSystemError, networkError, noWalError, sqlite, sqliteCode, toStoreE
  * bound is not faster: until the -wal file has grown to it, each commit also pays for a longer file (280 us instead of
  * 165 us here), afterwards the same blocks are written over.
  */
-export const checkpointPages = 1_000;
+const checkpointPages = 1_000;
 
 /** The bound while a side thread checkpoints from half a bound on, so that a commit finds little left to copy. */
 export const checkpointPagesWithThread = 2_000;

@@ -39,7 +39,7 @@ export function refuseSize(count: number): Refusal | null {
 }
 
 /** Writes the events of an append and the row that they lead to. */
-export function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void {
+function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void {
   for (const event of admitted.events) store.events.insert(entry.rid, event);
   store.tokens.apply(entry.rid, admitted.events);
   if (isEnded(admitted.run.status)) store.tokens.freeAll(entry.rid);

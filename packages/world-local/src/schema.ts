@@ -23,7 +23,7 @@ export const migrations: readonly Migration[] = [initial];
 export const schemaVersion = migrations.length;
 
 /** Marks the file as Perdure's (`Perd` in ASCII), in the header field that SQLite gives to applications. */
-export const applicationId = 0x50657264;
+const applicationId = 0x50657264;
 
 /**
  * Bring the file to the current schema. Throws `STORE_NEWER_VERSION` for a file from a newer Perdure and
@@ -77,7 +77,7 @@ function initialise(db: DatabaseSync): void {
   insert.run("created_at", String(Date.now()));
 }
 
-export function pragmaNumber(db: DatabaseSync, name: string): number {
+function pragmaNumber(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get();
   return Number(Object.values(row ?? {})[0]);
 }

@@ -1,5 +1,5 @@
 /** Builders for what the tests of this package, and their child processes, send. */
-import type { CreateRequest, DriverAppend, NewFact, OutsideAppend, WorkerInfo } from "@perdure/world";
+import type { CreateRequest, NewFact, OutsideAppend, WorkerInfo } from "@perdure/world";
 
 export const workflowId = "workflow//orders.ts//process";
 export const worker: WorkerInfo = { id: "worker-a", leaseMs: 60_000, workflows: [workflowId] };
@@ -52,11 +52,6 @@ export function eagerCreation(n: number, hookToken: string | null = null, worker
           } as const,
         ];
   return creation(n, { eager: { worker: workerId, facts: [started], decisions, release: null } });
-}
-
-/** A driver's append without events of its own, as the bare question whether the claim still holds. */
-export function emptyAppend(n: number, epoch: number, after: number): DriverAppend {
-  return { by: "driver", epoch, n, ifTail: null, after, facts: [], decisions: [], release: null };
 }
 
 export function payloadFor(n: number, key: string, payload: Uint8Array = new Uint8Array([9])): OutsideAppend {

@@ -7,7 +7,7 @@ import { isFactType, type LogEvent, type NewFact } from "../src/events.ts";
 import type { RunRecord } from "../src/run-record.ts";
 import { RunView } from "../src/run-view.ts";
 
-export const startOfTime = 1_000_000;
+const startOfTime = 1_000_000;
 
 export interface PureParts {
   readonly facts?: readonly NewFact[];

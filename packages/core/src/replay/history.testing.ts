@@ -338,7 +338,7 @@ export class History {
 }
 
 /** Consumes the log in these pieces; gives the console lines. */
-export function replay(execution: Execution, pieces: readonly (readonly LogEvent[])[]): string[] {
+function replay(execution: Execution, pieces: readonly (readonly LogEvent[])[]): string[] {
   const lines: string[] = [];
   for (const piece of pieces) {
     deepStrictEqual(execution.consume(piece), null);
@@ -356,7 +356,7 @@ const decisionTypes: ReadonlySet<string> = new Set<DecisionType>([
   "hook_created",
   "hook_disposed",
 ]);
-export const isDecision = (event: LogEvent): boolean => decisionTypes.has(event.type);
+const isDecision = (event: LogEvent): boolean => decisionTypes.has(event.type);
 
 function labelOf(event: LogEvent): string {
   switch (event.type) {
@@ -372,7 +372,7 @@ function labelOf(event: LogEvent): string {
 }
 
 /** One line that names an event, its cause, its clock and its content. */
-export function describe(event: LogEvent): string {
+function describe(event: LogEvent): string {
   const payload = event.payload === null ? "" : ` ${JSON.stringify(hydrate(event.payload))}`;
   return `${labelOf(event)} cause=${event.cause} at=${event.at}${payload}`;
 }

@@ -7,8 +7,8 @@ export const maxRetriesDefault = 3;
 export const deliveriesMax = 10;
 
 /** The first retry comes after this long; each later one doubles it, up to {@link retryDelayMsMax}. */
-export const retryDelayMsBase = 1_000;
-export const retryDelayMsMax = 5 * 60_000;
+const retryDelayMsBase = 1_000;
+const retryDelayMsMax = 5 * 60_000;
 
 /** The delay is lengthened by up to this share of itself, so that steps that failed together do not return together. */
 const jitterShare = 0.2;

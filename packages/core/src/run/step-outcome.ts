@@ -10,4 +10,4 @@ export type StepOutcome =
   /** The recorded arguments cannot be read. */
   | { readonly kind: "undecodable"; readonly detail: string };
 
-export type StepFailureCode = "FATAL" | "RETRIES_EXHAUSTED" | "SERIALIZATION_FAILED" | "STEP_LOST";
+type StepFailureCode = "FATAL" | "RETRIES_EXHAUSTED" | "SERIALIZATION_FAILED" | "STEP_LOST";

@@ -9,7 +9,7 @@ import { checkConfiguration, type PerdureConfiguration } from "./configuration.t
 import { ancestors } from "./project-root.ts";
 
 /** In the order in which they are looked for; one folder may hold one of them. */
-export const configurationNames = ["ts", "mts", "js", "mjs"].map((extension) => `perdure.config.${extension}`);
+const configurationNames = ["ts", "mts", "js", "mjs"].map((extension) => `perdure.config.${extension}`);
 
 /** The file that configures a process that works in `from`: looked for upwards, up to the project's root; null: none. */
 export function findConfiguration(from: string, root: string): string | null {

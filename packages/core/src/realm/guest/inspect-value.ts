@@ -39,7 +39,7 @@ function numberText(mark: string, value: unknown): string {
 }
 
 /** A value as text. */
-export function inspectValue(value: unknown): string {
+function inspectValue(value: unknown): string {
   try {
     return inspect(value, 0, []);
   } catch {
