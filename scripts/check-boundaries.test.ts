@@ -74,6 +74,16 @@ test("a shipped file may not use a development dependency, a test may", () => {
   expect(findings).toEqual(["packages/errors/src/index.ts:1 unlisted"]);
 });
 
+test("the guest may use what the build has installed, and the engine around it may not", () => {
+  const findings = findingsIn({
+    "packages/core/package.json": { name: "@perdure/core", devDependencies: { zod: "1" } },
+    "docs/decisions/0002-dependencies.md": "- `zod` (core): in the guest\n",
+    "packages/core/src/realm/guest/url.ts": 'import "zod";',
+    "packages/core/src/realm/realm.ts": 'import "zod";',
+  });
+  expect(findings).toEqual(["packages/core/src/realm/realm.ts:1 unlisted"]);
+});
+
 test("a dependency without a reason is found", () => {
   const findings = findingsIn({
     "docs/decisions/0002-dependencies.md": "- `zod` (world): reads rows\n",

@@ -56,10 +56,13 @@ function checkImports(importer: Importer, packages: readonly WorkspacePackage[])
   });
 }
 
-/** Shipped files may use what a user installs; tests and scripts also what is installed here for development. */
+/** The guest is built into one string, so what it imports is needed by the build, and not where it runs. */
+const guest = "packages/core/src/realm/guest/";
+
+/** Shipped files may use what a user installs; tests, scripts and the guest also what is installed here for development. */
 function listedDependencies({ path, owner }: Importer, packages: readonly WorkspacePackage[]): Set<string> {
-  const shipped = path.startsWith(`${owner.folder}/src/`) && owner.folder.startsWith("packages/") && !isTest(path);
-  if (shipped) return runtimeDependencies(owner.manifest);
+  const isSource = path.startsWith(`${owner.folder}/src/`) && owner.folder.startsWith("packages/");
+  if (isSource && !isTest(path) && !path.startsWith(guest)) return runtimeDependencies(owner.manifest);
   const root = packages.find(({ folder }) => folder === "");
   return new Set([...allDependencies(owner.manifest), ...(root === undefined ? [] : allDependencies(root.manifest))]);
 }

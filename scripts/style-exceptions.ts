@@ -17,6 +17,16 @@ export const styleExceptions: readonly StyleException[] = [
   },
   {
     rule: "ambient",
+    file: "packages/core/src/realm/guest/globals/date.ts",
+    reason: "It is the realm's own Date, whose clock is the log.",
+  },
+  {
+    rule: "ambient",
+    file: "packages/core/src/realm/guest/globals/intl.ts",
+    reason: "In the realm, where it runs, the current date is read from the log.",
+  },
+  {
+    rule: "ambient",
     file: "packages/core/src/realm/rejections.ts",
     reason:
       "It reads Node's own NODE_OPTIONS once, to refuse a mode that a worker cannot run in; no run depends on it.",

@@ -17,7 +17,7 @@ interface Check {
   readonly command: readonly [string, ...string[]];
 }
 
-/** The build comes before the types and the tests: generated sources are its product. */
+/** The build comes before the types, the packages and the tests: they read what it makes. */
 const checks: readonly Check[] = [
   { name: "format and lint", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "build", command: ["turbo", "run", "build"] },
@@ -25,6 +25,9 @@ const checks: readonly Check[] = [
   { name: "types of tests and scripts", command: ["tsc", "-p", "tsconfig.test.json"] },
   { name: "boundaries", command: ["node", "scripts/check-boundaries.ts"] },
   { name: "style", command: ["node", "scripts/check-style.ts"] },
+  { name: "packages", command: ["node", "scripts/check-packages.ts"] },
+  { name: "unused code", command: ["knip", "--no-progress", "--treat-config-hints-as-errors"] },
+  { name: "spelling", command: ["cspell", "lint", "--no-progress"] },
 ];
 
 const reportPath = resolve(".turbo/test-report.json");

@@ -34,6 +34,19 @@ function children(root: string, parent: string): string[] {
   return readdirSync(join(root, parent)).map((name) => `${parent}/${name}`);
 }
 
+/** The packages that users install. */
+export function publishedPackages(root: string): WorkspacePackage[] {
+  return readPackages(root).filter(
+    ({ folder, manifest }) => folder.startsWith("packages/") && manifest.private !== true,
+  );
+}
+
+/** What users may import from a package, by the names that they write. */
+export function publicSpecifiers({ name, exports = {} }: Manifest): string[] {
+  const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+  return subpaths.map((subpath) => `${name}${subpath.slice(1)}`);
+}
+
 /** The source files a package offers to others: the `@perdure/source` targets of its `exports`, from the root. */
 export function entryPoints({ folder, manifest }: WorkspacePackage): string[] {
   return Object.values(manifest.exports ?? {}).flatMap((target) => {
