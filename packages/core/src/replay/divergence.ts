@@ -3,7 +3,7 @@ import type { LogEvent, ParkReason } from "@perdure/world";
 import type { Planned } from "./planned-decision.ts";
 
 /** One side of a divergence. */
-export interface OperationReport {
+interface OperationReport {
   /** Type of the event. */
   readonly type: string;
   /** In words: `charge #2`, `sleep #1`, `hook #1`. */
