@@ -83,7 +83,7 @@ ${ids.completed}  checkout  completed                  2026-01-02T03:04:05.000Z 
         detail: "expected charge #1\nfound \u001b[31mrefund #1",
         position: 3,
         since: "2026-01-02T04:04:06.520Z",
-        hint: expect.stringContaining("not deterministic"),
+        hint: expect.stringContaining("cancel this one"),
       },
       events: 1,
       createdAt: "2026-01-02T04:04:06.520Z",
@@ -131,7 +131,7 @@ describe("runs show", () => {
     expect(out).toContain(`parked since 2026-01-02T04:04:06.520Z at position 3: diverged
   expected charge #1
   found \\u001b[31mrefund #1
-  hint:  The workflow asked for something else than the log recorded`);
+  hint:  A run keeps the code that started it`);
     expect(out).not.toContain("\u001b");
   });
 
@@ -175,7 +175,9 @@ describe("runs cancel and unpark", () => {
     expect(last?.data).toEqual({ reason: "wrong order" });
     const again = await run(["runs", "cancel", ids.pending]);
     expect(again.code).toBe(1);
-    expect(again.err).toBe(`error: The run has already ended: it is cancelled.\n  where: run ${ids.pending}\n`);
+    expect(again.err).toBe(
+      `error: The run has already ended: it is cancelled. Nothing was changed.\n  where: run ${ids.pending}\n`,
+    );
   });
 
   test("unparks a parked run, once", async () => {
@@ -185,7 +187,7 @@ describe("runs cancel and unpark", () => {
     expect(again).toEqual({
       code: 1,
       out: "",
-      err: `error: The run is not parked: it is pending.\n  where: run ${ids.parked}\n`,
+      err: `error: The run is not parked: it is pending. Nothing was changed.\n  where: run ${ids.parked}\n`,
     });
   });
 

@@ -1,6 +1,6 @@
 /** The documented JSON shapes of runs and events: `command-help.ts` describes them. Additions are fine, changes are not. */
+import { parkedHint } from "@perdure/errors";
 import { eventId, type LogEvent, type RunRecord } from "@perdure/world";
-import { parkedHint } from "./parked-hint.ts";
 
 const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 

@@ -1,8 +1,8 @@
+import { parkedHint } from "@perdure/errors";
 import type { LogEvent, RunRecord, World } from "@perdure/world";
 import type { ShowCommand } from "./command-line.ts";
 import { eventLabels } from "./event-label.ts";
 import type { CommandContext } from "./main.ts";
-import { parkedHint } from "./parked-hint.ts";
 import { payloadText } from "./payload-text.ts";
 import { eventJson, runDetailJson } from "./run-json.ts";
 import { requireRun } from "./run-lookup.ts";

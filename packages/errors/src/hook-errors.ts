@@ -22,11 +22,25 @@ export class HookConflictError extends PerdureError {
   declare readonly token: string;
   readonly conflictingRunId: string | undefined;
 
-  constructor(token: string, conflictingRunId?: string) {
+  /** `conflict` names the hook, such as `hook #2`, and says whether an older hook of the same run holds the token. */
+  constructor(
+    token: string,
+    conflictingRunId?: string,
+    conflict: { readonly hook?: string; readonly isSameRun?: boolean } = {},
+  ) {
+    const { hook = "the hook", isSameRun = false } = conflict;
     const owner = conflictingRunId === undefined ? "another run" : `run ${conflictingRunId}`;
-    super("HOOK_CONFLICT", `The hook's token is already held by ${owner}.`, {
-      hint: "Use a token of its own per run, or `hook.getConflict()` to find the run that holds it.",
-    });
+    super(
+      "HOOK_CONFLICT",
+      isSameRun
+        ? `The token of ${hook} is already held by an older hook of this run.`
+        : `The token of ${hook} is already held by ${owner}.`,
+      {
+        hint: isSameRun
+          ? "Dispose of the older hook first, await it again, or give each hook a token of its own."
+          : "Put into the token what the run is about, such as the id of an order, or ask `hook.getConflict()` which run holds it.",
+      },
+    );
     Object.defineProperty(this, "token", { value: token });
     this.conflictingRunId = conflictingRunId;
   }

@@ -7,6 +7,7 @@ export {
 } from "./context-errors.ts";
 export { HookConflictError, HookNotFoundError } from "./hook-errors.ts";
 export { nearestName } from "./nearest-name.ts";
+export { type ParkReason, parkedHint } from "./parked-hint.ts";
 export {
   brand,
   type CodedError,
@@ -15,6 +16,7 @@ export {
   type ErrorLocation,
   PerdureError,
   type PerdureErrorOptions,
+  sentenceOf,
 } from "./perdure-error.ts";
 export {
   InvalidWorkflowFunctionError,
@@ -50,5 +52,5 @@ export {
   StepLostError,
   StepNotRegisteredError,
 } from "./step-errors.ts";
-export { InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
+export { InvalidArgumentError, InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
 export { InvalidCursorError, StoreError, type StoreFailure, UnknownEventError } from "./world-errors.ts";

@@ -71,6 +71,14 @@ export function codeOf(value: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** What happened, without the lines that say where and what to do. The whole message of an error that is not ours. */
+export function sentenceOf(error: Error): string {
+  if (!PerdureError.is(error)) return error.message;
+  const rest = frame("", error.where, error.hint);
+  const { message } = error;
+  return rest !== "" && message.endsWith(rest) ? message.slice(0, -rest.length) : message;
+}
+
 /** Marks an error that was rebuilt from bytes as one of ours, so that `.is()` recognises it. */
 export function brand(error: object, code: string): void {
   Object.defineProperty(error, codeKey, { value: code, configurable: true });

@@ -1,4 +1,5 @@
-import { codeOf, PerdureError, type PerdureErrorOptions } from "./perdure-error.ts";
+import { nearestName } from "./nearest-name.ts";
+import { codeOf, type ErrorLocation, PerdureError, type PerdureErrorOptions, sentenceOf } from "./perdure-error.ts";
 
 /** Why a failed run failed: the workflow threw, it can never go on, or its result could not be stored. */
 export type RunFailureCode = "USER_ERROR" | "WORKFLOW_STUCK" | "SERIALIZATION_FAILED" | "STEP_LOST" | "RUNTIME_ERROR";
@@ -8,9 +9,15 @@ export class WorkflowRunFailedError extends PerdureError {
   readonly runId: string;
   readonly errorCode: string;
 
-  constructor(runId: string, errorCode: string, cause: unknown) {
-    const text = cause instanceof Error || isErrorLike(cause) ? `${cause.name}: ${cause.message}` : String(cause);
-    super("RUN_FAILED", `The run failed: ${text}`, { where: { runId }, cause });
+  constructor(runId: string, errorCode: string, cause: unknown, place: Omit<ErrorLocation, "runId"> = {}) {
+    const text = cause instanceof Error || isErrorLike(cause) ? `${cause.name}: ${sentenceOf(cause)}` : String(cause);
+    const known = PerdureError.is(cause) ? cause : undefined;
+    const who = place.workflow === undefined ? "The run" : `Workflow ${place.workflow}`;
+    super("RUN_FAILED", `${who} failed: ${text}`, {
+      cause,
+      where: { ...known?.where, ...place, runId },
+      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+    });
     this.runId = runId;
     this.errorCode = errorCode;
   }
@@ -45,9 +52,11 @@ export class WorkflowRunNotFoundError extends PerdureError {
   readonly runId: string;
 
   constructor(runId: string) {
-    super("RUN_NOT_FOUND", `There is no run ${runId}.`, {
-      where: { runId },
-      hint: "Check the id, and that this process is configured for the world that holds the run.",
+    const isId = typeof runId === "string" && runId.startsWith("wrun_");
+    super("RUN_NOT_FOUND", `There is no run ${String(runId)}.`, {
+      hint: isId
+        ? "Check the id, and that this process is configured for the world and the namespace that hold the run."
+        : "The id of a run is `wrun_` and 26 letters and digits, as `run.runId` gives it.",
     });
     this.runId = runId;
   }
@@ -63,7 +72,7 @@ export class WorkflowRunEndedError extends PerdureError {
   readonly status: string;
 
   constructor(runId: string, status: string) {
-    super("RUN_ENDED", `The run has already ended: it is ${status}.`, { where: { runId } });
+    super("RUN_ENDED", `The run has already ended: it is ${status}. Nothing was changed.`, { where: { runId } });
     this.runId = runId;
     this.status = status;
   }
@@ -89,10 +98,11 @@ export class RunParkedError extends PerdureError {
   readonly reason: string;
   readonly parked: ParkedInfo;
 
-  constructor(runId: string, parked: ParkedInfo) {
+  /** `hint` is what to do about this reason: `parkedHint` knows it. */
+  constructor(runId: string, parked: ParkedInfo, hint = "Mend the cause, then unpark the run, or cancel it.") {
     super("RUN_PARKED", `The run is parked (${parked.reason}): ${parked.detail}`, {
       where: parked.position === null ? { runId } : { runId, position: parked.position },
-      hint: "Mend the cause, then unpark the run (`perdure runs unpark <id>`), or cancel it.",
+      hint,
     });
     this.runId = runId;
     this.reason = parked.reason;
@@ -110,7 +120,7 @@ export class RunNotParkedError extends PerdureError {
   readonly status: string;
 
   constructor(runId: string, status: string) {
-    super("RUN_NOT_PARKED", `The run is not parked: it is ${status}.`, { where: { runId } });
+    super("RUN_NOT_PARKED", `The run is not parked: it is ${status}. Nothing was changed.`, { where: { runId } });
     this.runId = runId;
     this.status = status;
   }
@@ -122,10 +132,12 @@ export class RunNotParkedError extends PerdureError {
 
 /** The workflow waits for something that nothing will ever bring: no step, sleep or hook is pending. */
 export class WorkflowStuckError extends PerdureError {
-  constructor(options: PerdureErrorOptions = {}) {
+  /** `after` names the newest operation, if there was one. */
+  constructor({ after, ...options }: PerdureErrorOptions & { readonly after?: string } = {}) {
+    const last = after === undefined ? "It asked for none of them." : `The last that it asked for was ${after}.`;
     super(
       "WORKFLOW_STUCK",
-      "The workflow can never go on: it awaits a promise that no step, sleep or hook will settle.",
+      `The workflow can never go on: it awaits a promise that no step, sleep or hook will settle. ${last}`,
       {
         hint: "Look for `new Promise(() => {})`, a resolver that is never called, or a deadlock between two branches.",
         ...options,
@@ -157,9 +169,9 @@ export class WorkflowNotRegisteredError extends PerdureError {
 
   constructor(workflowId: string, known: readonly string[]) {
     const list = known.length === 0 ? "none" : known.slice(0, 10).join(", ");
-    super("WORKFLOW_NOT_REGISTERED", `Workflow ${workflowId} is not registered here. Registered: ${list}.`, {
-      where: { workflow: workflowId },
-      hint: "Import the module that defines it before starting it, and check the spelling.",
+    const nearest = nearestName(workflowId, known);
+    super("WORKFLOW_NOT_REGISTERED", `Workflow ${workflowId} is not registered in this process. Registered: ${list}.`, {
+      hint: `${nearest === null ? "" : `Did you mean ${nearest}? `}Import the module that defines the workflow before starting it.`,
     });
     this.workflowId = workflowId;
   }

@@ -1,3 +1,4 @@
+import { nearestName } from "./nearest-name.ts";
 import { codeOf, PerdureError, type PerdureErrorOptions } from "./perdure-error.ts";
 
 /**
@@ -62,9 +63,9 @@ export class StepNotRegisteredError extends PerdureError {
 
   constructor(stepId: string, known: readonly string[]) {
     const list = known.length === 0 ? "none" : known.slice(0, 10).join(", ");
+    const nearest = nearestName(stepId, known);
     super("STEP_NOT_REGISTERED", `Step ${stepId} is not registered in this process. Registered: ${list}.`, {
-      where: { step: stepId },
-      hint: "Import the module that defines the step, or restore it if a deploy removed or renamed it.",
+      hint: `${nearest === null ? "" : `Did you mean ${nearest}? `}Import the module that defines the step, or restore it if a deploy removed or renamed it.`,
     });
     this.stepId = stepId;
   }

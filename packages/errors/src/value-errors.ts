@@ -31,6 +31,18 @@ export class UndecodableError extends PerdureError {
   }
 }
 
+/** A function of Perdure was given something that it cannot take. Nothing was done. */
+export class InvalidArgumentError extends PerdureError {
+  /** `what` names the argument, such as `start(): "key"`. */
+  constructor(what: string, expected: string, found: string, options: PerdureErrorOptions = {}) {
+    super("INVALID_ARGUMENT", `${what} must be ${expected}, and is ${found}.`, options);
+  }
+
+  static override is(value: unknown): value is InvalidArgumentError {
+    return codeOf(value) === "INVALID_ARGUMENT";
+  }
+}
+
 /** A duration could not be understood. */
 export class InvalidDurationError extends PerdureError {
   constructor(found: string) {

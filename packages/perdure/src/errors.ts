@@ -6,6 +6,7 @@ export {
   FatalError,
   HookConflictError,
   HookNotFoundError,
+  InvalidArgumentError,
   InvalidDurationError,
   InvalidWorkflowFunctionError,
   InvariantError,

@@ -240,6 +240,7 @@ configure({ world: localWorld() });
       out: "",
       err: `ConfigError: configure() came too late: this process already uses its world.
   hint:  Call it before the first start(), getRun() or startWorker(), or use a perdure.config.ts.
+    at <anonymous> (${project.folder}/app.ts:4:1)
 `,
     });
   });

@@ -4,7 +4,7 @@
  * Owns: the number of each event type in the file, and how an event becomes a row and a row an event. Payloads are the
  * last column, so that reading a log without them does not touch their overflow pages.
  */
-import { invariant } from "@perdure/errors";
+import { invariant, UndecodableError } from "@perdure/errors";
 import type { EventType, LogEvent, reservedEventTypes } from "@perdure/world";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
 
@@ -115,6 +115,18 @@ function dataText(data: LogEvent["data"]): string | null {
   return text === "{}" ? null : text;
 }
 
+function parseData(text: string, position: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UndecodableError(`The data of the event at position ${position} is no JSON.`, {
+      cause,
+      where: { position },
+      hint: "The store is damaged: restore it from a backup.",
+    });
+  }
+}
+
 /** A type number of a newer version becomes a name that no version knows, so that the run is parked and not misread. */
 function eventFromRow(row: EventRow): LogEvent {
   return {
@@ -126,7 +138,7 @@ function eventFromRow(row: EventRow): LogEvent {
     cause: row.cause,
     epoch: row.epoch,
     key: row.key,
-    data: row.data === null ? emptyData : JSON.parse(row.data),
+    data: row.data === null ? emptyData : parseData(row.data, row.id % positionsPerRun),
     payload: row.payload ?? null,
   } as LogEvent;
 }

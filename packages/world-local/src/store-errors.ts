@@ -114,7 +114,7 @@ export function lockedError(file: string, waitedMs: number, cause: unknown): Sto
   return new StoreError("STORE_LOCKED", `The store ${file} stayed locked for ${Math.round(waitedMs)} ms.`, {
     cause,
     where: { file },
-    hint: `Another process holds a write lock: look for a backup tool, a database browser or a stopped process that has the file open. ${networkHint}`,
+    hint: "Another process holds the write lock: look for a backup tool, a database browser or a stopped process that has the file open (`fuser` or `lsof` lists them). On a network or bind-mounted file system locks may not work at all: move the file to a local disk.",
   });
 }
 

@@ -1,22 +1,10 @@
-import type { ParkedInfo } from "@perdure/errors";
+import type { ParkedInfo, ParkReason } from "@perdure/errors";
 import type { IsolationMode } from "./events.ts";
 
 /** What people see: `pending` until the first driver took the run up, then `running` until it ended. */
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
-/** Why a run is parked. An open list: worlds store it as text, and newer versions may add to it. */
-export type ParkReason =
-  | "diverged"
-  | "stalled"
-  | "runaway"
-  | "needs_step"
-  | "shape_changed"
-  | "bundle_missing"
-  | "undecodable"
-  | "key_missing"
-  | "unknown_event"
-  | "limit"
-  | "defect";
+export type { ParkReason };
 
 /** A parked run's state, outside of the log. `reason` is a {@link ParkReason}, or one that a newer version wrote. */
 export type Parked = ParkedInfo;

@@ -1,10 +1,11 @@
-import { HookNotFoundError, StoreError } from "@perdure/errors";
+import { HookNotFoundError, InvalidArgumentError, StoreError } from "@perdure/errors";
 import { dehydrate, hydrate } from "@perdure/serde";
 import type { AppendResult, OpenHook, World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
 import { tokenHash } from "../replay/correlation-id.ts";
 import { durationMs } from "../step/duration.ts";
 import { retryPauseMs } from "../worker/retry-pause.ts";
+import { anything, checkOptions, describeValue, someText } from "./call-options.ts";
 import { outsideKey } from "./outside-key.ts";
 import { worldOf } from "./runtime.ts";
 
@@ -36,14 +37,15 @@ const lookupMs = 50;
 /**
  * Send a payload to the hook that holds a token. Resolves once the payload is durable in the run's log: from then on it
  * reaches the workflow exactly once, or is listed as unconsumed. Throws `HookNotFoundError` when no hook is open for the
- * token, `SerializationError` before anything was written, or a `StoreError`.
+ * token, `InvalidArgumentError` or `SerializationError` before anything was written, or a `StoreError`.
  */
 export async function resumeHook<Payload = unknown>(
   hook: string | { readonly token: string },
   payload: Payload,
   options: ResumeHookOptions = {},
 ): Promise<HookEntity> {
-  const token = typeof hook === "string" ? hook : hook.token;
+  const token = tokenOf(hook);
+  checkOptions("resumeHook()", options, { world: anything, wait: anything, idempotencyKey: someText });
   const bytes = dehydrate(payload, "the payload of a hook");
   const deadline = systemEnv.now() + durationMs(options.wait ?? 0);
   const world = await worldOf(options.world);
@@ -60,6 +62,16 @@ export async function resumeHook<Payload = unknown>(
 export async function getHookByToken(token: string, options: { readonly world?: World } = {}): Promise<HookEntity> {
   const world = await worldOf(options.world);
   return hookEntity(world, await findHook(world, token, 0), token);
+}
+
+function tokenOf(hook: string | { readonly token: string }): string {
+  const token = typeof hook === "object" && hook !== null ? hook.token : hook;
+  if (someText(token) === null) return token;
+  throw new InvalidArgumentError(
+    "resumeHook(): the hook",
+    "its token as a text, or an object with one",
+    describeValue(hook),
+  );
 }
 
 async function findHook(world: World, token: string, deadline: number): Promise<OpenHook> {

@@ -1,6 +1,9 @@
 import {
   type ParkedInfo,
+  parkedHint,
   RunParkedError,
+  sentenceOf,
+  UndecodableError,
   WorkflowRunCancelledError,
   WorkflowRunEndedError,
   WorkflowRunFailedError,
@@ -9,6 +12,8 @@ import {
 import { hydrate } from "@perdure/serde";
 import { isEnded, isId, type LogEvent, type RunRecord, type RunStatus, type World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
+import { checkOptions } from "./call-options.ts";
+import { failurePlace } from "./failure-place.ts";
 import { outsideKey } from "./outside-key.ts";
 import { worldOf } from "./runtime.ts";
 
@@ -84,7 +89,10 @@ export function runHandle<Result>(runId: string, world: World | undefined): Run<
       return record().then((run) => run.parked);
     },
     wait: () => waitForResult<Result>(store, runId, { throughParking: true }),
-    cancel: async (options) => await cancelRun(await store(), runId, options?.cancelReason ?? null),
+    cancel: async (options = {}) => {
+      checkOptions("cancel()", options, cancelOptions);
+      await cancelRun(await store(), runId, options.cancelReason ?? null);
+    },
     unpark: async () => {
       const world = await store();
       await readRun(world, runId);
@@ -92,6 +100,8 @@ export function runHandle<Result>(runId: string, world: World | undefined): Run<
     },
   };
 }
+
+const cancelOptions = { cancelReason: (value: unknown) => (typeof value === "string" ? null : "a text") };
 
 async function exists(store: () => Promise<World>, runId: string): Promise<boolean> {
   return isId("wrun", runId) && (await (await store()).runs.get(runId)) !== null;
@@ -118,7 +128,7 @@ async function waitForResult<Result>(
       if (run === null) throw new WorkflowRunNotFoundError(runId);
       if (isEnded(run.status)) return await readResult<Result>(world, run);
       if (run.parked !== null) {
-        if (!options.throughParking) throw new RunParkedError(runId, run.parked);
+        if (!options.throughParking) throw new RunParkedError(runId, run.parked, parkedHint(run.parked.reason));
         await new Promise<void>((resolve) => systemEnv.setTimer(parkedPauseMs, resolve));
       }
     }
@@ -132,24 +142,40 @@ const parkedPauseMs = 1_000;
 
 async function readResult<Result>(world: World, run: RunRecord): Promise<Result> {
   const [last] = await world.log.read(run.runId, { after: run.tail - 1, limit: 1 });
-  return resultOf<Result>(run.runId, last);
+  return resultOf<Result>(run, last);
 }
 
-function resultOf<Result>(runId: string, last: LogEvent | undefined): Result {
+function resultOf<Result>({ runId, workflowName }: RunRecord, last: LogEvent | undefined): Result {
   switch (last?.type) {
     case "run_completed":
-      return (last.payload === null ? undefined : hydrate(last.payload)) as Result;
+      return readRecorded(runId, last) as Result;
     case "run_failed":
-      throw new WorkflowRunFailedError(
-        runId,
-        last.data.code,
-        last.payload === null ? undefined : hydrate(last.payload),
-      );
+      throw failureOf(runId, workflowName, last);
     case "run_cancelled":
       throw new WorkflowRunCancelledError(runId, last.data.reason);
     default:
       throw new WorkflowRunNotFoundError(runId);
   }
+}
+
+/** What the run's last event holds. Throws `UndecodableError`, with its place, when that is damaged. */
+function readRecorded(runId: string, { payload, position, type }: LogEvent): unknown {
+  if (payload === null) return undefined;
+  try {
+    return hydrate(payload);
+  } catch (cause) {
+    if (!UndecodableError.is(cause)) throw cause;
+    throw new UndecodableError(`The payload of the ${type} cannot be read. ${sentenceOf(cause)}`, {
+      cause,
+      where: { runId, position },
+      hint: cause.hint ?? "The store is damaged: restore it from a backup. The run itself has ended.",
+    });
+  }
+}
+
+function failureOf(runId: string, workflow: string, last: LogEvent<"run_failed">): WorkflowRunFailedError {
+  const cause = readRecorded(runId, last);
+  return new WorkflowRunFailedError(runId, last.data.code, cause, { workflow, ...failurePlace(cause) });
 }
 
 async function cancelRun(world: World, runId: string, reason: string | null): Promise<void> {

@@ -1,10 +1,11 @@
-import { InvalidWorkflowFunctionError, InvariantError } from "@perdure/errors";
+import { InvalidArgumentError, InvalidWorkflowFunctionError, InvariantError } from "@perdure/errors";
 import { type IsolationMode, specVersion, type World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
 import { guestAbi } from "../realm/guest-source.ts";
 import { mintRunId } from "../run/run-id.ts";
-import { type RegisteredWorkflow, workflowById, workflowIdOf } from "../step/registry.ts";
+import { type RegisteredWorkflow, stepNameOf, workflowById, workflowIdOf } from "../step/registry.ts";
 import { shelfOf } from "../worker/shelves.ts";
+import { anything, checkOptions, describeValue, someText } from "./call-options.ts";
 import { type Run, runHandle } from "./run-handle.ts";
 import { currentWorker, worldOf } from "./runtime.ts";
 import { workflowInput } from "./workflow-input.ts";
@@ -32,8 +33,8 @@ const timeZoneDefault = "UTC";
  * Start a run of a workflow. Resolves once the run is durable, to its handle; the arguments were stored by value. In a
  * worker process the first turn is taken before the run is written.
  *
- * Throws `InvalidWorkflowFunctionError`, `WorkflowNotRegisteredError`, `SerializationError` (before anything was
- * written), `CompileError`, or a `StoreError`.
+ * Throws `InvalidWorkflowFunctionError`, `WorkflowNotRegisteredError`, `InvalidArgumentError`, `SerializationError` (before
+ * anything was written), `CompileError`, or a `StoreError`.
  *
  * @example
  * const run = await start(checkout, [order], { key: `order-${order.id}` });
@@ -50,8 +51,9 @@ export async function start<Result>(
   argsOrOptions: readonly unknown[] | StartOptions = [],
   maybeOptions: StartOptions = {},
 ): Promise<Run<Result>> {
-  const [args, options] = isArgs(argsOrOptions) ? [argsOrOptions, maybeOptions] : [[], argsOrOptions];
   const registered = resolveWorkflow(workflow);
+  const [args, options] = isArgs(argsOrOptions) ? [argsOrOptions, maybeOptions] : [[], argsOrOptions];
+  checkCall(registered.name, argsOrOptions, options);
   const { bytes, digest } = workflowInput(args, registered.name);
   const world = await worldOf(options.world);
   const runId = mintRunId(systemEnv);
@@ -85,6 +87,22 @@ export async function start<Result>(
 
 const isArgs = (value: readonly unknown[] | StartOptions): value is readonly unknown[] => Array.isArray(value);
 
+const startOptions = {
+  world: anything,
+  key: someText,
+  isolation: (value: unknown) => (value === "shared" || value === "run" ? null : '"shared" or "run"'),
+};
+
+function checkCall(name: string, argsOrOptions: unknown, options: unknown): void {
+  if (typeof argsOrOptions === "object" && argsOrOptions !== null) {
+    checkOptions("start()", options, startOptions);
+    return;
+  }
+  throw new InvalidArgumentError("start(): the arguments of the workflow", "an array", describeValue(argsOrOptions), {
+    hint: `Write start(${name}, [argument, …], options).`,
+  });
+}
+
 function resolveWorkflow(workflow: unknown): RegisteredWorkflow {
   const id = workflowIdOf(workflow) ?? referencedId(workflow);
   if (id === null) throw new InvalidWorkflowFunctionError(describe(workflow));
@@ -98,6 +116,7 @@ function referencedId(workflow: unknown): string | null {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === "function") return `the ordinary function ${value.name || "(anonymous)"}`;
-  return value === null ? "null" : `a value of type ${typeof value}`;
+  if (typeof value !== "function") return describeValue(value);
+  const step = stepNameOf(value);
+  return step === null ? `the ordinary function ${value.name || "(anonymous)"}` : `the step ${step}`;
 }

@@ -31,7 +31,7 @@ export interface DeliveryReport {
   delivered: number;
   state: GuestState;
   /** The sentence of the guest when a payload could not be read, with the position of its fact. */
-  undecodable: { readonly problem: string; readonly position: number } | null;
+  undecodable: { readonly problem: string; readonly position: number; readonly type: LogEvent["type"] } | null;
 }
 
 /** What a fact without payload brings. */
@@ -48,7 +48,8 @@ export function deliverAll(
   for (const delivery of deliveries) {
     const result = deliverOne(realm, execution, workflowId, delivery);
     if (result === "undecodable") {
-      report.undecodable = { problem: realm.port.problem(), position: delivery.fact.position };
+      const { position, type } = delivery.fact;
+      report.undecodable = { problem: realm.port.problem(), position, type };
       return;
     }
     realm.drain();

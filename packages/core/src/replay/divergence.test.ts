@@ -26,7 +26,7 @@ describe("a log that the code does not follow parks the run", () => {
       3,
       "a #1",
       "c #1",
-      /asked for c #1: it is another operation/,
+      /it is another operation\.\n {2}expected: a #1, at position 3 of the log\n {2}found: {4}c #1\n/,
     ],
     [
       "other arguments",
@@ -34,7 +34,7 @@ describe("a log that the code does not follow parks the run", () => {
       3,
       "a #1",
       "a #1",
-      /same step with other arguments.*Digest/,
+      /same step with other arguments\.\n.* with the digest 1:.*\n.* with the digest 1:/,
     ],
     [
       "a step where a sleep was",
@@ -94,7 +94,7 @@ describe("a log that the code does not follow parks the run", () => {
       found: { label: found },
     });
     expect(fault?.detail).toMatch(sentence);
-    expect(fault?.detail).toContain("Likely cause:");
+    expect(fault?.detail).toContain("\n  cause:    Likely ");
     expect(execution.consume([])).toBe(fault);
     expect(execution.deliver([])).toBe(fault);
   });

@@ -25,6 +25,8 @@ export interface ExecutionFault {
   readonly found?: OperationReport | null;
   /** Where the code asked for it, `file:line:column`; known when the execution was traced. */
   readonly source?: string | null;
+  /** A signal from outside ended the call, which may have been well within its limit. */
+  readonly interrupted?: boolean;
 }
 
 /** The decision at this position is not the one that the code made; `planned` is null when it made none. */
@@ -36,28 +38,24 @@ export function divergence(
 ): ExecutionFault {
   const expected = reportOfEvent(event);
   const found = planned === null ? null : reportOfPlanned(planned);
-  const place = source === null ? "" : ` at ${source}`;
-  const asked = found === null ? "the code asked for nothing more" : `the code asked for ${found.label}${place}`;
+  const isSameOperation = found?.correlationId === expected.correlationId;
+  const digests = isSameOperation && found !== null && expected.inputDigest !== found.inputDigest;
+  const describe = (side: OperationReport): string =>
+    digests ? `${side.label}, arguments with the digest ${side.inputDigest}` : side.label;
+  const place = source === null ? "" : `, asked for at ${source}`;
   const detail = [
-    `The log holds ${expected.label} at position ${event.position}, and ${asked}: ${difference}.`,
-    ...digestLines(expected, found),
-    likelyCause(expected, found),
+    `The code no longer does what the log holds: ${difference}.`,
+    `  expected: ${describe(expected)}, at position ${event.position} of the log`,
+    `  found:    ${found === null ? "the code asked for nothing more" : `${describe(found)}${place}`}`,
+    `  cause:    ${isSameOperation ? valueCause : branchCause}`,
   ];
-  return { reason: "diverged", detail: detail.join(" "), position: event.position, expected, found, source };
+  return { reason: "diverged", detail: detail.join("\n"), position: event.position, expected, found, source };
 }
 
-function digestLines(expected: OperationReport, found: OperationReport | null): string[] {
-  const isSameStep = found !== null && found.correlationId === expected.correlationId;
-  if (!isSameStep || expected.inputDigest === found.inputDigest) return [];
-  return [`Digest of the arguments in the log: ${expected.inputDigest}; now: ${found.inputDigest}.`];
-}
-
-function likelyCause(expected: OperationReport, found: OperationReport | null): string {
-  if (found !== null && found.correlationId === expected.correlationId) {
-    return "Likely cause: the value comes from something that a replay does not repeat, or the workflow's code was changed.";
-  }
-  return "Likely cause: the workflow's code was changed while the run was in flight, or it branches on something that a replay does not repeat.";
-}
+const reasons =
+  "something that a replay does not repeat (another version of Node, a caught stack overflow), or the log was altered.";
+const valueCause = `Likely the value depends on ${reasons}`;
+const branchCause = `Likely the code branches on ${reasons}`;
 
 function reportOfPlanned(planned: Planned): OperationReport {
   const digest = "inputDigest" in planned.data ? planned.data.inputDigest : null;

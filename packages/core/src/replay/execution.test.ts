@@ -232,7 +232,7 @@ describe("the end of a run", () => {
   it("is a failure when nothing can ever wake it", () => {
     const run = given(`async () => { await step("a")(); await new Promise(() => {}); }`).start().completes("a#1", 0);
     expect(run.failure()).toMatchObject({ code: "WORKFLOW_STUCK", error: { code: "WORKFLOW_STUCK" } });
-    expect((run.failure().error as Error).message).toContain("after step a #1");
+    expect((run.failure().error as Error).message).toContain("The last that it asked for was step a #1.");
     run.replaysEqually();
   });
 

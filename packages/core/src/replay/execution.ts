@@ -6,7 +6,7 @@
  * the first that differs is a fault. It does no I/O, knows no clock, and holds no host state that a stopped delivery could
  * leave half changed: after a fault the execution is dead.
  */
-import { InvariantError, invariant, UndecodableError, UnknownEventError } from "@perdure/errors";
+import { InvariantError, invariant, sentenceOf, UndecodableError, UnknownEventError } from "@perdure/errors";
 import { unpackPayload } from "@perdure/serde";
 import { isDecisionType, isFactType, isKnownEventType, type LogEvent, type NewDecision, RunView } from "@perdure/world";
 import type { Hydrated, HydrationMemo } from "../hydrate/hydration-memo.ts";
@@ -223,10 +223,10 @@ export class Execution {
     try {
       const value: Hydrated = memo === null ? { kind: "text", ...unpackPayload(carrier.payload) } : read(memo, source);
       const isInput = carrier.type === "run_created";
-      return isInput && value.kind !== "text" ? undecodable(fact, "The input is not a list of arguments.") : value;
+      return isInput && value.kind !== "text" ? undecodable(carrier, "The input is not a list of arguments.") : value;
     } catch (error) {
       if (!UndecodableError.is(error)) throw error;
-      return undecodable(fact, error.message);
+      return undecodable(carrier, error.message);
     }
   }
 
@@ -246,8 +246,9 @@ export class Execution {
     const report: DeliveryReport = { delivered: 0, state: "waiting", undecodable: null };
     const { workflowId } = created.data;
     const result = realm.enter(() => deliverAll(realm, this.#guest, workflowId, deliveries, report), limitMs);
-    const last = deliveries[Math.min(report.delivered, deliveries.length - 1)]?.fact.position ?? null;
-    if (result === "stopped") return runaway(`did not come to rest within ${limitMs} ms`, last);
+    const last = deliveries[Math.min(report.delivered, deliveries.length - 1)]?.fact ?? null;
+    if (result === "stopped")
+      return runaway(`ran for ${limitMs} ms without waiting for a step, a sleep or a hook`, last);
     this.#takeRecords(freshFrom);
     if (report.undecodable !== null) return undecodable(report.undecodable, report.undecodable.problem);
     if (report.state === "overflow") {
@@ -338,17 +339,17 @@ function endOfSlice(events: readonly LogEvent[], start: number): number {
 
 const isHydrated = (value: Hydrated | ExecutionFault): value is Hydrated => "kind" in value;
 
-function undecodable(fact: { readonly position: number }, problem: string): ExecutionFault {
-  const { position } = fact;
-  return { reason: "undecodable", detail: `The payload at position ${position} cannot be read. ${problem}`, position };
+function undecodable({ position, type }: Pick<DeliverableFact, "position" | "type">, problem: string): ExecutionFault {
+  const detail = `The payload of the ${type} at position ${position} cannot be read. ${problem}`;
+  return { reason: "undecodable", detail, position };
 }
 
 function unknownEvent(runId: string, event: LogEvent): ExecutionFault {
-  const { message } = new UnknownEventError(runId, event.position, event.type);
-  return { reason: "unknown_event", detail: message, position: event.position };
+  const detail = sentenceOf(new UnknownEventError(runId, event.position, event.type));
+  return { reason: "unknown_event", detail, position: event.position };
 }
 
-function runaway(what: string, position: number | null): ExecutionFault {
-  const detail = `The workflow code ${what}. Look for a loop or a recursion that never ends.`;
-  return { reason: "runaway", detail, position };
+function runaway(what: string, fact: DeliverableFact | null): ExecutionFault {
+  const since = fact === null ? "" : ` It began with the ${fact.type} at position ${fact.position}.`;
+  return { reason: "runaway", detail: `The workflow code ${what}.${since}`, position: fact?.position ?? null };
 }

@@ -41,7 +41,7 @@ describe("a divergence", () => {
     const fault = replayed(true);
     expect(fault).toMatchObject({ reason: "diverged", position: 5, found: { label: "changed #1" } });
     expect(fault?.source).toBe(`src/order.ts:${line}:1`);
-    expect(fault?.detail).toContain(`asked for changed #1 at src/order.ts:${line}:1`);
+    expect(fault?.detail).toContain(`found:    changed #1, asked for at src/order.ts:${line}:1`);
   });
 
   it("says the same without the line when it is not", () => {

@@ -119,6 +119,6 @@ export interface StepTask {
 export type DriveEnd =
   | { readonly kind: "ended" }
   | { readonly kind: "released" }
-  | { readonly kind: "parked"; readonly reason: string }
+  | { readonly kind: "parked"; readonly fault: Fault }
   | { readonly kind: "fenced" }
   | { readonly kind: "existing"; readonly runId: string };

@@ -406,7 +406,7 @@ export class RunMachine {
 
   #onParked(accepted: boolean): readonly Effect[] {
     const { fault } = this.#expect("parking");
-    return this.#end(accepted ? { kind: "parked", reason: fault.reason } : { kind: "fenced" });
+    return this.#end(accepted ? { kind: "parked", fault } : { kind: "fenced" });
   }
 
   #end(end: DriveEnd): readonly Effect[] {

@@ -33,7 +33,10 @@ export async function executeStep(task: StepTask, context: StepContext, env: Ste
   }
   try {
     const result = await runBody(step.fn, args as never[], context);
-    return { kind: "completed", payload: dehydrate(result, `the result of step ${name} #${ordinal}`) };
+    return {
+      kind: "completed",
+      payload: dehydrate(result, `the result of step ${name} #${ordinal} (${step.file}:${step.line})`),
+    };
   } catch (error) {
     return failure(error, step, task, env);
   }
@@ -57,6 +60,8 @@ function failure(error: unknown, step: RegisteredStep, task: StepTask, env: Step
   const text = error instanceof Error ? error.message : String(error);
   const retries = maxRetries === 1 ? "1 retry" : `${maxRetries} retries`;
   const wrapped = new FatalError(`Step "${step.id}" failed after ${retries}: ${text}`, { cause: error });
+  // Its frames are ours; those of the body are in the cause.
+  wrapped.stack = `${wrapped.name}: ${wrapped.message}`;
   return final(wrapped, "RETRIES_EXHAUSTED");
 }
 

@@ -106,6 +106,12 @@ export function workflowIdOf(fn: unknown): string | null {
   return typeof fn === "function" ? (registry().workflowIds.get(fn as WorkflowFunction) ?? null) : null;
 }
 
+/** The name of a registered step function, or null when the function is not one. */
+export function stepNameOf(fn: unknown): string | null {
+  for (const step of registry().steps.values()) if (step.fn === fn) return step.name;
+  return null;
+}
+
 /** Throws `WorkflowNotRegisteredError` when the id is unknown here. */
 export function workflowById(id: string): RegisteredWorkflow {
   const found = registry().workflows.get(id);

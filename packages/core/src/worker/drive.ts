@@ -2,10 +2,10 @@
  * Drives one claimed run: carries out the effects of its run machine and feeds the answers back. All I/O of a run is
  * here; every decision is the machine's.
  */
-import { PerdureError, StoreError } from "@perdure/errors";
+import { PerdureError, StoreError, sentenceOf } from "@perdure/errors";
 import type { CreateRequest, World } from "@perdure/world";
 import type { Env } from "../env.ts";
-import type { ConsoleLine, DriveEnd, Effect, MachineInput, StepTask } from "../run/machine-io.ts";
+import type { ConsoleLine, DriveEnd, Effect, Fault, MachineInput, StepTask } from "../run/machine-io.ts";
 import type { RunMachine } from "../run/run-machine.ts";
 import type { StepOutcome } from "../run/step-outcome.ts";
 import { retryPauseMs } from "./retry-pause.ts";
@@ -224,15 +224,16 @@ export class Drive {
     const unreadable =
       error instanceof PerdureError && (error.code === "UNDECODABLE" || error.code === "UNKNOWN_EVENT");
     const reason = unreadable ? (error.code === "UNDECODABLE" ? "undecodable" : "unknown_event") : "defect";
-    const detail = error instanceof Error ? `${error.name}: ${error.message}` : "A value that is no error was thrown.";
+    const detail = unreadable ? sentenceOf(error) : describeDefect(error);
     this.#abort?.abort();
     this.#setTimer(null);
     this.#abandoned = true;
     this.#started.reject(error);
     const { world } = this.#host;
     const position = error instanceof PerdureError ? (error.where?.position ?? null) : null;
-    world.park(this.runId, this.epoch, { reason, detail, position }).then(
-      (accepted) => this.#ended.resolve(accepted ? { kind: "parked", reason } : { kind: "fenced" }),
+    const fault: Fault = { reason, detail, position };
+    world.park(this.runId, this.epoch, fault).then(
+      (accepted) => this.#ended.resolve(accepted ? { kind: "parked", fault } : { kind: "fenced" }),
       () => this.#ended.resolve({ kind: "fenced" }),
     );
   }
@@ -250,3 +251,6 @@ export class Drive {
 
 const notStarted = (): StoreError =>
   new StoreError("STORE_CLOSED", "The worker was stopped or the world closed before the run was created.");
+
+const describeDefect = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : "A value that is no error was thrown.";

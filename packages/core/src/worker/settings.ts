@@ -1,4 +1,4 @@
-import { WorkerSetupError } from "@perdure/errors";
+import { nearestName, WorkerSetupError } from "@perdure/errors";
 
 /** What a worker may be told. Every member has a default. */
 export interface WorkerOptions {
@@ -52,20 +52,30 @@ const beatsPerLease = 4;
 /** A claim call takes at most this many runs, so that workers that start together share what is due. */
 const claimBatch = 256;
 
+/** What else `startWorker` is told. */
+const otherOptions: ReadonlySet<string> = new Set(["world", "keepAlive", "onError", "onConsole", "env"]);
+
 /** The options with their defaults. Throws `WorkerSetupError` for a value that makes no sense. */
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
-  // `startWorker` hands on all its options; only those of this table are settings.
-  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(defaults, name) && value !== undefined);
+  const given = Object.entries(options).filter(([name, value]) => !otherOptions.has(name) && value !== undefined);
+  for (const [name] of given) if (!Object.hasOwn(defaults, name)) throw unknownSetting(name);
   const settings = { ...defaults, ...Object.fromEntries(given) };
   for (const [name, value] of Object.entries(settings)) {
     const fits = name === "mode" ? value === "resident" || value === "replay" : isCount(value);
     if (!fits) {
-      throw new WorkerSetupError(`startWorker: ${name} is ${String(value)}.`, {
-        hint: name === "mode" ? 'Use "resident" or "replay".' : "Use a whole number greater than 0.",
-      });
+      const expected = name === "mode" ? '"resident" or "replay"' : "a whole number greater than 0";
+      throw new WorkerSetupError(`startWorker(): "${name}" must be ${expected}, and is ${String(value)}.`);
     }
   }
   return { ...settings, claimBatch, heartbeatMs: Math.max(1, Math.floor(settings.leaseMs / beatsPerLease)) };
+}
+
+function unknownSetting(name: string): WorkerSetupError {
+  const known = [...Object.keys(defaults), ...otherOptions];
+  const nearest = nearestName(name, known);
+  return new WorkerSetupError(`startWorker() has no option "${name}".`, {
+    hint: `${nearest === null ? "" : `Did you mean "${nearest}"? `}Known: ${known.join(", ")}.`,
+  });
 }
 
 const isCount = (value: unknown): boolean => typeof value === "number" && Number.isInteger(value) && value > 0;

@@ -22,7 +22,7 @@ export interface StartWorkerOptions extends WorkerOptions {
   readonly world?: World;
   /** Whether the process stays alive for this worker while it has nothing to do. Default true. */
   readonly keepAlive?: boolean;
-  /** Called with problems that the worker survives: a store that fails, a blocked event loop. Default: one line on stderr. */
+  /** Called with problems that the worker survives: a run that it parked, a store that fails, a blocked event loop. Default: a report on stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called with lines that workflow code wrote to its console. Default: this process's console. */
   readonly onConsole?: (runId: string, line: ConsoleLine) => void;

@@ -8,14 +8,14 @@
  *  W2  A hint only makes it look sooner: the claim loop and the poll, on their own timers, are enough (M6, Q1).
  *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
  */
-import { PerdureError, StoreError } from "@perdure/errors";
+import { PerdureError, parkedHint, RunParkedError, StoreError, sentenceOf } from "@perdure/errors";
 import type { ClaimedRun, RunRecord, WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import type { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
 import type { Guard } from "../realm/guard.ts";
 import type { EagerRequest } from "../run/eager-start.ts";
-import type { ConsoleLine, DriveEnd, StepTask } from "../run/machine-io.ts";
+import type { ConsoleLine, DriveEnd, Fault, StepTask } from "../run/machine-io.ts";
 import { RunMachine } from "../run/run-machine.ts";
 import type { StepOutcome } from "../run/step-outcome.ts";
 import { StoreClock } from "../run/store-clock.ts";
@@ -216,11 +216,13 @@ export class EngineWorker {
       const bundle = await shelf.byId(run.bundleId);
       if (bundle !== null) return bundle;
       const detail = `The store does not hold bundle ${run.bundleId}, which started this run.`;
-      await world.park(run.runId, epoch, { reason: "bundle_missing", detail, position: 1 });
+      await park({ reason: "bundle_missing", detail, position: 1 });
     } catch (error) {
-      onError(error);
       if (PerdureError.is(error) && !StoreError.is(error)) {
-        await world.park(run.runId, epoch, { reason: "undecodable", detail: error.message, position: 1 });
+    const park = async (fault: Fault): Promise<void> => {
+      if (await world.park(run.runId, epoch, fault)) this.#reportParked(run.runId, fault);
+    };
+        await park({ reason: "undecodable", detail: sentenceOf(error), position: 1 });
       } else {
         const wakeAt = this.#clock.estimate(this.#parts.env.now()) + settings.sweepMs;
         await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
@@ -230,6 +232,7 @@ export class EngineWorker {
   }
 
   #newDrive(run: { readonly runId: string; readonly epoch: number; readonly bundle: HeldBundle }): Drive {
+        onError(error);
     const { world, env, settings } = this.#parts;
     const { runId, epoch, bundle } = run;
     const memo = this.#executions.newMemo();
@@ -237,6 +240,12 @@ export class EngineWorker {
       runId,
       worker: this.id,
       epoch,
+  /** A parked run waits for people, who must not have to look for it. */
+  #reportParked(runId: string, { reason, detail, position }: Fault): void {
+    const since = this.#clock.estimate(this.#parts.env.now());
+    this.#parts.onError(new RunParkedError(runId, { reason, detail, position, since }, parkedHint(reason)));
+  }
+
       clock: this.#clock,
       open: (created, options) => this.#executions.open({ runId, bundle, memo, created, ...options }),
       encodeLostError,
@@ -272,6 +281,7 @@ export class EngineWorker {
     }
     if (this.#drives.size > 0) return;
     this.#releaseHold?.();
+    if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
     this.#releaseHold = null;
     for (const resolve of this.#idle.splice(0)) resolve();
   }

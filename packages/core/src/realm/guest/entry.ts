@@ -100,7 +100,8 @@ function conflict(
   enter(context, position, at);
   const pending = context.pending.get(key);
   context.pending.delete(key);
-  if (pending !== undefined) pending.reject(new HookConflictError(pending.token ?? "", conflictingRunId));
+  const place = { hook: key.replace(":", " "), isSameRun: conflictingRunId === context.runId };
+  if (pending !== undefined) pending.reject(new HookConflictError(pending.token ?? "", conflictingRunId, place));
 }
 
 function rest(execution: GuestExecution): GuestState {

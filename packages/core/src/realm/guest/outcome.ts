@@ -116,5 +116,5 @@ export function conclude(context: OrchestratorContext): GuestState {
 
 function stuck(context: OrchestratorContext): Outcome {
   const last = context.lastOperation;
-  return failed(new WorkflowStuckError(last === null ? {} : { where: { step: `after ${last}` } }));
+  return failed(new WorkflowStuckError(last === null ? {} : { after: last }));
 }

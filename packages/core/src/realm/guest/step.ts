@@ -1,4 +1,5 @@
 /** Calling a step from workflow code: one decision and a promise of the step's result. */
+import { SerializationError } from "@perdure/errors";
 import { encodeValue } from "./encoding.ts";
 import { handled, never, workflowContext } from "./orchestrator-context.ts";
 
@@ -18,6 +19,12 @@ export function callStep(stepId: string, name: string, shape: string | null, arg
     context.lastOperation = `step ${name} #${ordinal}`;
     return context.wait(key);
   } catch (error) {
-    return handled(Promise.reject(error));
+    return handled(Promise.reject(withoutStandIn(error)));
   }
+}
+
+/** Arguments are refused at the call: the topmost frame, which is the function that stands in for the step, is left out. */
+function withoutStandIn(error: unknown): unknown {
+  if (SerializationError.is(error) && error.stack !== undefined) error.stack = error.stack.replace(/\n {4}at .*/, "");
+  return error;
 }
