@@ -447,14 +447,6 @@ test("an entry that waits for ever without using the world is told how to work",
   expect((await program.ended).err).toContain("PerdureWarning: The entry module is still being evaluated");
 });
 
-test.each(["perdure", "perdure/api", "perdure/config", "perdure/errors", "perdure/internal", "perdure/register"])(
-  "%s can be required",
-  async (entry) => {
-    const project = new Project({ "app.cjs": `console.log(typeof require("${entry}"));` });
-    expect(await project.plain(["app.cjs"])).toMatchObject({ code: 0, out: "object\n", err: "" });
-  },
-);
-
 test("a bundle is kept on disk while its inputs are the same", async () => {
   const project = new Project({ ...greeting, "app.ts": startAndWait });
   const stamp = (): string => {

@@ -25,7 +25,7 @@ export function reportFailures(): void {
 const causesMax = 4;
 
 /** What to print instead of Node's report; null for an error that is not ours, or is a defect of ours. */
-export function failureText(error: unknown): string | null {
+function failureText(error: unknown): string | null {
   if (!(error instanceof Error) || !PerdureError.is(error) || isOneOf(error, [InvariantError])) return null;
   const parts = [describe(error)];
   // What a compile error was caused by, its own text has already told.
