@@ -212,6 +212,9 @@ export class EngineWorker {
   /** The bundle that started the run. One that cannot be had parks it; a store that fails gives it back for later. */
   async #bundleOf(run: RunRecord, epoch: number): Promise<HeldBundle | null> {
     const { world, shelf, settings, onError } = this.#parts;
+    const park = async (fault: Fault): Promise<void> => {
+      if (await world.park(run.runId, epoch, fault)) this.#reportParked(run.runId, fault);
+    };
     try {
       const bundle = await shelf.byId(run.bundleId);
       if (bundle !== null) return bundle;
@@ -219,11 +222,9 @@ export class EngineWorker {
       await park({ reason: "bundle_missing", detail, position: 1 });
     } catch (error) {
       if (PerdureError.is(error) && !StoreError.is(error)) {
-    const park = async (fault: Fault): Promise<void> => {
-      if (await world.park(run.runId, epoch, fault)) this.#reportParked(run.runId, fault);
-    };
         await park({ reason: "undecodable", detail: sentenceOf(error), position: 1 });
       } else {
+        onError(error);
         const wakeAt = this.#clock.estimate(this.#parts.env.now()) + settings.sweepMs;
         await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
       }
@@ -231,8 +232,13 @@ export class EngineWorker {
     return null;
   }
 
+  /** A parked run waits for people, who must not have to look for it. */
+  #reportParked(runId: string, { reason, detail, position }: Fault): void {
+    const since = this.#clock.estimate(this.#parts.env.now());
+    this.#parts.onError(new RunParkedError(runId, { reason, detail, position, since }, parkedHint(reason)));
+  }
+
   #newDrive(run: { readonly runId: string; readonly epoch: number; readonly bundle: HeldBundle }): Drive {
-        onError(error);
     const { world, env, settings } = this.#parts;
     const { runId, epoch, bundle } = run;
     const memo = this.#executions.newMemo();
@@ -240,12 +246,6 @@ export class EngineWorker {
       runId,
       worker: this.id,
       epoch,
-  /** A parked run waits for people, who must not have to look for it. */
-  #reportParked(runId: string, { reason, detail, position }: Fault): void {
-    const since = this.#clock.estimate(this.#parts.env.now());
-    this.#parts.onError(new RunParkedError(runId, { reason, detail, position, since }, parkedHint(reason)));
-  }
-
       clock: this.#clock,
       open: (created, options) => this.#executions.open({ runId, bundle, memo, created, ...options }),
       encodeLostError,
@@ -273,6 +273,7 @@ export class EngineWorker {
     this.#slots.drop(drive.runId);
     memo.clear();
     if (end.kind === "ended") this.#executions.judgeRejections(bundle);
+    if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
     const residence = drive.machine.takeResidence();
     if (residence !== null && end.kind === "released" && !this.#stopping) {
       this.#residents.put(drive.runId, { residence, bundle });
@@ -281,7 +282,6 @@ export class EngineWorker {
     }
     if (this.#drives.size > 0) return;
     this.#releaseHold?.();
-    if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
     this.#releaseHold = null;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
