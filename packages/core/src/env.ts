@@ -4,6 +4,7 @@
  * ones.
  */
 import { randomBytes, randomFillSync } from "node:crypto";
+import { getHeapStatistics } from "node:v8";
 
 /** Clock, chance and timers, as the engine asks for them. */
 export interface Env {
@@ -17,6 +18,8 @@ export interface Env {
   setTimer(ms: number, callback: () => void): () => void;
   /** Calls back after whatever is ready now has run. */
   defer(callback: () => void): void;
+  /** The share of the memory for JavaScript objects that is in use, from 0 to 1. */
+  heapShare(): number;
   /** Keeps the process alive until the returned function is called. */
   hold(): () => void;
 }
@@ -48,11 +51,20 @@ export const systemEnv: Env = {
   random: () => Math.random(),
   randomBytes: freshBytes,
   setTimer(ms, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), timerMsMax)).unref();
+    let timer: NodeJS.Timeout;
+    const arm = (leftMs: number): void => {
+      const hopMs = Math.min(leftMs, timerMsMax);
+      timer = setTimeout(() => (leftMs > hopMs ? arm(leftMs - hopMs) : callback()), hopMs).unref();
+    };
+    arm(Math.max(ms, 0));
     return () => clearTimeout(timer);
   },
   defer: (callback) => {
     setImmediate(callback);
+  },
+  heapShare() {
+    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+    return used / limit;
   },
   hold() {
     const timer = setInterval(() => {}, timerMsMax);

@@ -44,6 +44,7 @@ export {
   UnsupportedNodeError,
   UsageError,
   WorkerSetupError,
+  WorkerStuckWarning,
 } from "./setup-errors.ts";
 export {
   FatalError,

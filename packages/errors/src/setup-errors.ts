@@ -102,6 +102,23 @@ export class StrayRejectionWarning extends PerdureError {
   }
 }
 
+/** A worker's report, never thrown: its event loop stood still for so long that others may have taken its runs over. */
+export class WorkerStuckWarning extends PerdureError {
+  constructor(blockedMs: number, limitMs: number) {
+    super(
+      "WORKER_STUCK",
+      `The event loop stood still for ${blockedMs} ms, longer than the ${limitMs} ms that are allowed.`,
+      {
+        hint: "Look for a step that computes without a pause: move the work into a worker thread or a child process.",
+      },
+    );
+  }
+
+  static override is(value: unknown): value is WorkerStuckWarning {
+    return codeOf(value) === "WORKER_STUCK";
+  }
+}
+
 /** Something that cannot be, was: a defect in Perdure, not in the program that uses it. */
 export class InvariantError extends PerdureError {
   constructor(message: string, options: PerdureErrorOptions = {}) {

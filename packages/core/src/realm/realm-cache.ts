@@ -4,12 +4,11 @@
  */
 import type { IsolationMode } from "@perdure/world";
 import type { HeldBundle } from "./bundle.ts";
-import type { Guard } from "./guard.ts";
-import { compileBundle, Realm, type RealmScripts } from "./realm.ts";
+import { compileBundle, Realm, type RealmGuard, type RealmScripts } from "./realm.ts";
 
 /** How a cache is made. */
 export interface RealmCacheOptions {
-  readonly guard: Pick<Guard, "run">;
+  readonly guard: RealmGuard;
   /** Shared realms that are kept. Executions that still hold an evicted one keep it alive. Default 64. */
   readonly realmsMax?: number;
   /** Bundles whose compiled scripts are kept. Default 256. */
@@ -50,7 +49,7 @@ class RecentlyUsed<V> {
 }
 
 export class RealmCache {
-  readonly #guard: Pick<Guard, "run">;
+  readonly #guard: RealmGuard;
   readonly #realms: RecentlyUsed<Realm>;
   readonly #scripts: RecentlyUsed<RealmScripts>;
 

@@ -13,11 +13,14 @@ import type { Guard } from "./guard.ts";
 import type { GuestPort } from "./guest-port.ts";
 import { runInRootScope } from "./root-scope.ts";
 
+/** What a realm needs of a guard. */
+export type RealmGuard = Pick<Guard, "run"> & Partial<Pick<Guard, "lastStop">>;
+
 /** How a realm is made. */
 export interface RealmOptions {
   /** `shared`: intrinsics are frozen, and any number of executions may live in it. `run`: for one execution alone. */
   readonly isolation: IsolationMode;
-  readonly guard: Pick<Guard, "run">;
+  readonly guard: RealmGuard;
   /** Compiled scripts to use; default: compile them here. */
   readonly scripts?: RealmScripts;
 }
@@ -52,7 +55,7 @@ export class Realm {
   /** The bundle's function, of the realm; `GuestPort.start` takes it. */
   readonly bundleFunction: object;
   readonly #context: vm.Context;
-  readonly #guard: Pick<Guard, "run">;
+  readonly #guard: RealmGuard;
   #isRetired = false;
 
   private constructor(bundle: HeldBundle, options: RealmOptions) {
@@ -84,6 +87,11 @@ export class Realm {
   /** A delivery in it was stopped: its executions are dead, and have to be rebuilt by replay in another realm. */
   get retired(): boolean {
     return this.#isRetired;
+  }
+
+  /** The last call was stopped by a signal from outside, and not because it had lasted too long. */
+  get wasInterrupted(): boolean {
+    return this.#guard.lastStop === "signal";
   }
 
   /** Enters the realm: what `job` calls here may run workflow code, for `limitMs` milliseconds at most. */

@@ -26,6 +26,8 @@ export interface Fault {
   readonly reason: ParkReason;
   readonly detail: string;
   readonly position: number | null;
+  /** A signal from outside ended the call, which may have been well within its limit: it is simply taken again. */
+  readonly interrupted?: boolean;
 }
 
 /** A fact that the driver delivers before it is in the log, at the position that it will have. */

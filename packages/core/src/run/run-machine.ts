@@ -62,6 +62,8 @@ export class RunMachine {
   #state: State = { kind: "fresh" };
   #closing: Closing | null = null;
   #n = 0;
+  /** The tail that the store has spoken of: what lies between it and what is held has to be read. */
+  #polledTail = 0;
   #safe: boolean;
   #turnScheduled = false;
 
@@ -122,7 +124,8 @@ export class RunMachine {
       case "timerDue":
         return this.#state.kind === "ready" ? this.#settle(now) : [];
       case "polled":
-        return this.#state.kind === "ready" && input.tail > this.#held.tail ? this.#load() : [];
+        this.#polledTail = Math.max(this.#polledTail, input.tail);
+        return this.#state.kind === "ready" ? this.#settle(now) : [];
       case "released":
         return this.#onReleased(input.result);
       case "parked":
@@ -304,6 +307,7 @@ export class RunMachine {
     if (this.#closing !== null) return this.#settleClosing(this.#closing, now);
     const { execution } = this.#held;
     if (execution.dead) return this.#rebuild();
+    if (this.#polledTail > this.#held.tail) return this.#load();
     if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
     const storeNow = this.#setup.clock.estimate(now);
     const effects = execution.planned().length === 0 ? this.#held.dispatch(storeNow) : [];
@@ -367,6 +371,7 @@ export class RunMachine {
    * the run, when its running bodies are done.
    */
   #fault(fault: Fault, now: number): readonly Effect[] {
+    if (fault.interrupted === true) return this.#rebuild();
     const options = this.#held.openOptions;
     const again = (fault.reason === "runaway" && !options.alone) || (fault.reason === "diverged" && !options.trace);
     if (again) {
@@ -400,8 +405,9 @@ export class RunMachine {
     }
     if (runningCount > 0) return [stopTimer];
     if (closing.kind === "shutdown") return this.#release(storeNow);
+    const { reason, detail, position } = closing.fault;
     this.#state = { kind: "parking", fault: closing.fault };
-    return [stopTimer, { kind: "park", parked: closing.fault }];
+    return [stopTimer, { kind: "park", parked: { reason, detail, position } }];
   }
 
   #onParked(accepted: boolean): readonly Effect[] {

@@ -2,8 +2,7 @@
 import type { LogEvent } from "@perdure/world";
 import { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
-import type { Guard } from "../realm/guard.ts";
-import type { Realm } from "../realm/realm.ts";
+import type { Realm, RealmGuard } from "../realm/realm.ts";
 import { RealmCache } from "../realm/realm-cache.ts";
 import { adoptRealm } from "../realm/rejections.ts";
 import { Execution } from "../replay/execution.ts";
@@ -21,7 +20,7 @@ export interface OpenRequest {
 }
 
 export interface ExecutionFactoryOptions {
-  readonly guard: Pick<Guard, "run">;
+  readonly guard: RealmGuard;
   readonly turnLimitMs: number;
   /** Workflow code of this bundle left a promise rejected that nothing handled; `what` is the error's name. */
   readonly onStrayRejection: (bundle: HeldBundle, what: string) => void;

@@ -34,6 +34,13 @@ export class Residents {
     return found?.residence.execution.dead === true ? null : found;
   }
 
+  /** Let go of the half that was not used for longest. */
+  shrink(): void {
+    for (const runId of [...this.#runs.keys()].slice(0, Math.ceil(this.#runs.size / 2))) {
+      this.take(runId)?.residence.execution.dispose();
+    }
+  }
+
   clear(): void {
     for (const { residence } of this.#runs.values()) residence.execution.dispose();
     this.#runs.clear();

@@ -1,5 +1,5 @@
 /** Puts a worker together from the real parts of the process. */
-import { StrayRejectionWarning } from "@perdure/errors";
+import { StrayRejectionWarning, WorkerStuckWarning } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { currentWorker, setCurrentWorker, worldOf } from "../client/runtime.ts";
 import { type Env, systemEnv } from "../env.ts";
@@ -7,6 +7,7 @@ import { createGuard } from "../realm/guard.ts";
 import { assertRejectionsMode, watchRejections } from "../realm/rejections.ts";
 import { crockford } from "../run/crockford.ts";
 import type { ConsoleLine } from "../run/machine-io.ts";
+import { registeredWorkflows } from "../step/registry.ts";
 import { ExecutionFactory } from "./execution-factory.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type WorkerOptions, workerSettings } from "./settings.ts";
@@ -59,10 +60,11 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
   const guard = createGuard();
   const heartbeat = await startHeartbeat({
     world,
-    worker: { ...info, workflows: [] },
+    worker: { ...info, workflows: registeredWorkflows() },
     intervalMs: settings.heartbeatMs,
     stuckAfterMs: settings.stuckAfterMs,
     env,
+    onStuck: (ms) => onError(new WorkerStuckWarning(ms, settings.stuckAfterMs)),
     onError,
   });
   const onConsole = options.onConsole ?? writeConsole;

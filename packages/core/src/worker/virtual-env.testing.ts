@@ -51,6 +51,13 @@ export class VirtualEnv implements Env {
     this.#deferred.push(callback);
   }
 
+  /** What a test says. */
+  heap = 0;
+
+  heapShare(): number {
+    return this.heap;
+  }
+
   hold(): () => void {
     return () => {};
   }

@@ -47,6 +47,9 @@ export interface WorkerParts {
   readonly onError: (error: unknown) => void;
 }
 
+/** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
+const heapShareMax = 0.75;
+
 export class EngineWorker {
   readonly world: World;
   readonly #parts: WorkerParts;
@@ -56,6 +59,8 @@ export class EngineWorker {
   readonly #slots: StepSlots;
   readonly #executions: ExecutionFactory;
   readonly #unsubscribe: (() => void)[] = [];
+  /** Claimed runs whose bundle is being fetched. */
+  readonly #taking = new Set<Promise<void>>();
   #claiming = false;
   #claimAgain = false;
   #polling = false;
@@ -121,6 +126,7 @@ export class EngineWorker {
     this.#cancelClaimTimer?.();
     this.#cancelPollTimer?.();
     for (const drive of this.#drives.values()) drive.shutdown();
+    await Promise.all(this.#taking);
     const cancelGrace = this.#parts.env.setTimer(graceMs, () => {
       for (const drive of this.#drives.values()) drive.abandon();
     });
@@ -197,7 +203,9 @@ export class EngineWorker {
       this.#parts.world.claims.release(run.runId, back).catch(this.#parts.onError);
       return;
     }
-    this.#drive(run, epoch).catch(this.#parts.onError);
+    const taking = this.#drive(run, epoch).catch(this.#parts.onError);
+    this.#taking.add(taking);
+    void taking.then(() => this.#taking.delete(taking));
   }
 
   async #drive(run: RunRecord, epoch: number): Promise<void> {
@@ -304,6 +312,7 @@ export class EngineWorker {
   #schedulePoll(): void {
     this.#cancelPollTimer = this.#parts.env.setTimer(this.#parts.settings.sweepMs, () => {
       this.#poll();
+      if (this.#parts.env.heapShare() > heapShareMax) this.#residents.shrink();
       this.#schedulePoll();
     });
   }

@@ -16,6 +16,7 @@ const unknownHere: ReadonlySet<string> = new Set([
   "UnsupportedNodeError",
   "UsageError",
   "WorkerSetupError",
+  "WorkerStuckWarning",
 ]);
 
 const exported = Object.entries(errors as { readonly [name: string]: unknown }).filter(

@@ -165,10 +165,11 @@ function isHiddenKey(error: object, key: string): boolean {
 function classOf(error: object): string {
   const prototype: unknown = Object.getPrototypeOf(error);
   if (typeof prototype !== "object" || prototype === null) return "Error";
-  const name = ownProperty(prototype, "name");
   const type = ownProperty(prototype, "constructor");
   if (typeof type !== "function") return "Error";
+  // Its `name` is an accessor that throws when it is read from the prototype.
   if (type.name === "DOMException") return "DOMException";
+  const name = ownProperty(prototype, "name");
   return typeof name === "string" && name === type.name && builtInClasses.has(name) ? name : "Error";
 }
 
