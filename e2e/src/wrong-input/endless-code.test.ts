@@ -76,20 +76,11 @@ async function stopped(name: string): Promise<string> {
 
 const untilStep = ["run_created", "run_started", "step_created", "step_completed"];
 
-test("a loop that never ends is stopped and parked, and the other runs finish", async () => {
-  expect(await stopped("endless")).toMatchInlineSnapshot(`
-    "RunParkedError [RUN_PARKED] .is(): The run is parked (runaway): The workflow code ran for 400 ms without waiting for a step, a sleep or a hook. It began with the step_completed at position 4.
-      where: run wrun_…, position 4
-      hint:  Look for a loop or a recursion that never ends. A run keeps the code that started it: cancel this one and start it again with better code. If the work is only long, raise worker.turnLimitMs and unpark the run.
-    --- perdure runs show
-    parked since <moment> at position 4: runaway
-      The workflow code ran for 400 ms without waiting for a step, a sleep or a hook. It began with the step_completed at position 4.
-      hint:  Look for a loop or a recursion that never ends. A run keeps the code that started it: cancel this one and start it again with better code. If the work is only long, raise worker.turnLimitMs and unpark the run."
-  `);
-});
-
-test("a loop of promises that never ends is stopped and parked, and the other runs finish", async () => {
-  expect(await stopped("endlessPromises")).toMatchInlineSnapshot(`
+test.each([
+  ["loop", "endless"],
+  ["loop of promises", "endlessPromises"],
+])("a %s that never ends is stopped and parked, and the other runs finish", async (_what, name) => {
+  expect(await stopped(name)).toMatchInlineSnapshot(`
     "RunParkedError [RUN_PARKED] .is(): The run is parked (runaway): The workflow code ran for 400 ms without waiting for a step, a sleep or a hook. It began with the step_completed at position 4.
       where: run wrun_…, position 4
       hint:  Look for a loop or a recursion that never ends. A run keeps the code that started it: cancel this one and start it again with better code. If the work is only long, raise worker.turnLimitMs and unpark the run.

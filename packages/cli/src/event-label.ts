@@ -1,5 +1,5 @@
 /** What each event of a log is about, in words. Pure. */
-import type { LogEvent } from "@perdure/world";
+import { type LogEvent, operationName } from "@perdure/world";
 
 /**
  * A label per event, in the order of the log: `charge #2` for everything about the second call of `charge`, `sleep #1`,
@@ -10,7 +10,7 @@ export function eventLabels(log: readonly LogEvent[]): string[] {
   return log.map((event) => {
     const { correlationId } = event;
     if (correlationId === null) return runLabel(event);
-    const created = createdName(event);
+    const created = operationName(event);
     if (created !== null) names.set(correlationId, created);
     const name = names.get(correlationId) ?? correlationId;
     return `${name}${attemptOf(event)}`;
@@ -27,19 +27,6 @@ function runLabel(event: LogEvent): string {
       return event.data.reason ?? "";
     default:
       return "";
-  }
-}
-
-function createdName(event: LogEvent): string | null {
-  switch (event.type) {
-    case "step_created":
-      return `${event.data.name} #${event.data.ordinal}`;
-    case "wait_created":
-      return `sleep #${event.data.ordinal}`;
-    case "hook_created":
-      return `hook #${event.data.ordinal}`;
-    default:
-      return null;
   }
 }
 

@@ -66,6 +66,7 @@ export {
   type WaitCreatedData,
 } from "./events.ts";
 export { earlier, nextWake } from "./next-wake.ts";
+export { operationName } from "./operation-name.ts";
 export {
   type AppendMark,
   isEnded,

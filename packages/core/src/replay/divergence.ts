@@ -1,5 +1,5 @@
 /** The report of a divergence: the log and the code do not ask for the same thing. Pure text. */
-import type { LogEvent, ParkReason } from "@perdure/world";
+import { type LogEvent, operationName, type ParkReason } from "@perdure/world";
 import type { Planned } from "./planned-decision.ts";
 
 /** One side of a divergence. */
@@ -69,12 +69,6 @@ function reportOfEvent(event: LogEvent): OperationReport {
 
 function labelOfEvent(event: LogEvent): string {
   switch (event.type) {
-    case "step_created":
-      return `${event.data.name} #${event.data.ordinal}`;
-    case "wait_created":
-      return `sleep #${event.data.ordinal}`;
-    case "hook_created":
-      return `hook #${event.data.ordinal}`;
     case "hook_conflict":
       return "the conflict of a hook";
     case "hook_disposed":
@@ -84,6 +78,6 @@ function labelOfEvent(event: LogEvent): string {
     case "run_failed":
       return "the run's failure";
     default:
-      return event.type;
+      return operationName(event) ?? event.type;
   }
 }

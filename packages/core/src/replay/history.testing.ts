@@ -4,7 +4,15 @@
  */
 import { deepStrictEqual, fail } from "node:assert/strict";
 import { encode, hydrate, packPayload } from "@perdure/serde";
-import type { DecisionType, EventData, FactType, IsolationMode, LogEvent, NewDecision } from "@perdure/world";
+import {
+  type EventData,
+  type FactType,
+  type IsolationMode,
+  isDecisionType,
+  type LogEvent,
+  type NewDecision,
+  operationName,
+} from "@perdure/world";
 import { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import { type HeldBundle, packBundle, type StoredBundle } from "../realm/bundle.ts";
 import type { Guard } from "../realm/guard.ts";
@@ -348,27 +356,10 @@ function replay(execution: Execution, pieces: readonly (readonly LogEvent[])[]):
   return lines;
 }
 
-const decisionTypes: ReadonlySet<string> = new Set<DecisionType>([
-  "run_completed",
-  "run_failed",
-  "step_created",
-  "wait_created",
-  "hook_created",
-  "hook_disposed",
-]);
-const isDecision = (event: LogEvent): boolean => decisionTypes.has(event.type);
+const isDecision = (event: LogEvent): boolean => isDecisionType(event.type);
 
 function labelOf(event: LogEvent): string {
-  switch (event.type) {
-    case "step_created":
-      return `${event.data.name}#${event.data.ordinal}`;
-    case "wait_created":
-      return `sleep#${event.data.ordinal}`;
-    case "hook_created":
-      return `hook#${event.data.ordinal}`;
-    default:
-      return event.type;
-  }
+  return operationName(event)?.replace(" #", "#") ?? event.type;
 }
 
 /** One line that names an event, its cause, its clock and its content. */
