@@ -22,7 +22,7 @@ const namedHintsMax = 64;
 
 export class ChangeSignals {
   readonly #listeners = new Set<(hint: WakeHint) => void>();
-  readonly #waiters = new Map<string, Set<(run: RunRecord | null) => void>>();
+  readonly #waiters = new Map<string, Set<(run: RunRecord) => void>>();
   readonly #changed = new Set<string>();
   #anything = false;
   #scheduled = false;
@@ -40,11 +40,8 @@ export class ChangeSignals {
     };
   }
 
-  /**
-   * Calls back with the run when it has ended or was parked, and with null when it may have been, by another process.
-   * Returns the way to stop.
-   */
-  waitFor(runId: string, callback: (run: RunRecord | null) => void): () => void {
+  /** Calls back with the run when it has ended or was parked. Returns the way to stop. */
+  waitFor(runId: string, callback: (run: RunRecord) => void): () => void {
     const waiters = this.#waiters.get(runId) ?? new Set();
     this.#waiters.set(runId, waiters.add(callback));
     return () => {
@@ -53,21 +50,25 @@ export class ChangeSignals {
     };
   }
 
+  /** The runs that somebody waits for. */
+  get awaited(): readonly string[] {
+    return [...this.#waiters.keys()];
+  }
+
+  /** A run has ended or is parked. */
+  settled(run: RunRecord): void {
+    for (const callback of [...(this.#waiters.get(run.runId) ?? [])]) callback(run);
+  }
+
   /** Changes that this process has committed. */
   changed(changes: readonly RunChange[]): void {
     for (const { runId, settled, hint } of changes) {
-      if (settled !== null) for (const callback of [...(this.#waiters.get(runId) ?? [])]) callback(settled);
+      if (settled !== null) this.settled(settled);
       if (hint && this.#listeners.size > 0) {
         this.#changed.add(runId);
         this.#schedule();
       }
     }
-  }
-
-  /** Another connection has written something. */
-  changedElsewhere(): void {
-    for (const waiters of [...this.#waiters.values()]) for (const callback of [...waiters]) callback(null);
-    this.changedAnything();
   }
 
   /** Tell the listeners that any run may have changed. */

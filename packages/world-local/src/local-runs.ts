@@ -130,10 +130,7 @@ function watchForEnd(
   const { promise, resolve, reject } = Promise.withResolvers<RunRecord | null>();
   // Nobody waits for it yet when the store is closed during the first reading, which is refused then too.
   promise.catch(() => {});
-  const stopWaiting = store.signals.waitFor(runId, (settled) => {
-    const run = settled ?? latest(store, runId);
-    if (run !== null && isSettled(run)) resolve(run);
-  });
+  const stopWaiting = store.signals.waitFor(runId, resolve);
   const forgetClose = store.onClose(reject);
   const timer = setTimeout(() => resolve(null), Math.min(Math.max(timeoutMs, 0), timerMaxMs));
   store.watchIfNeeded();

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Bench } from "../test/bench.ts";
 import { eagerCreation, id, payloadFor, worker } from "../test/request-values.ts";
 import { worldOn } from "./local-world.ts";
+import { settledAmong } from "./run-rows.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { Store } from "./store.ts";
 
@@ -36,6 +37,7 @@ async function use(store: Store): Promise<void> {
   await world.log.append(id("wrun", 1), payloadFor(1, "key"));
   await world.claims.claim({ worker, max: 10 });
   await world.claims.poll(worker.id);
+  store.runs.select(settledAmong, [JSON.stringify([id("wrun", 1)])]);
   for (const status of ["running", undefined] as const) {
     for (const workflowId of ["workflow//a", undefined]) {
       for (const parked of [true, undefined]) {
@@ -72,6 +74,12 @@ describe("the statements of a world", () => {
       expect(plan).toContain("runs_due");
       expect(plan).not.toContain("TEMP B-TREE FOR ORDER BY");
     }
+  });
+
+  it("find the runs that are waited for by their ids", async () => {
+    const waits = [...(await plans())].filter(([sql]) => sql.includes("json_each") && sql.includes("run_id IN"));
+    expect(waits).toHaveLength(1);
+    expect(waits[0]?.[1]).toContain("runs USING INDEX runs_by_id (run_id=? AND namespace_id=?)");
   });
 
   it("list runs in order without sorting more than those of one moment", async () => {

@@ -84,6 +84,10 @@ const mutableColumns = [
 /** Spelled as the partial index `runs_due` is, so that SQLite uses it. */
 export const unclaimed = "owner IS NULL AND parked_reason IS NULL AND wake_at IS NOT NULL";
 
+/** Of the runs in a JSON array of ids, those that have ended or are parked: one seek each, however many are waited for. */
+export const settledAmong = `run_id IN (SELECT value FROM json_each(?))
+  AND (status NOT IN (${statusNumbers.pending}, ${statusNumbers.running}) OR parked_reason IS NOT NULL)`;
+
 const runColumns = `rid, ${fixedColumns}, ${mutableColumns.join(", ")}`;
 
 export class RunRows {

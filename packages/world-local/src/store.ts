@@ -14,7 +14,7 @@ import { GroupCommit, type Write } from "./group-commit.ts";
 import { HookTokens } from "./hook-tokens.ts";
 import { whileLocked } from "./lock-wait.ts";
 import { RunCache } from "./run-cache.ts";
-import { RunRows, type StoredRun } from "./run-rows.ts";
+import { RunRows, type StoredRun, settledAmong } from "./run-rows.ts";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
 import { closedError, replacedError } from "./store-errors.ts";
 import { WakeFile } from "./wake-file.ts";
@@ -85,7 +85,7 @@ export class Store {
       watch: settings.watch,
       pollMs: settings.pollMs,
       hasChanged: () => this.#hasChangedElsewhere(),
-      onChange: () => this.signals.changedElsewhere(),
+      onChange: () => this.#tellOfOthers(),
     });
   }
 
@@ -200,6 +200,19 @@ export class Store {
       // Locked, or failing: whoever asks for runs next is told why. Here it is a hint only.
       return false;
     }
+  }
+
+  /** Another connection has written: it may have ended runs that are waited for here, or made others due. */
+  #tellOfOthers(): void {
+    const { awaited } = this.signals;
+    try {
+      const settled = awaited.length === 0 ? [] : this.runs.select(settledAmong, [JSON.stringify(awaited)]);
+      for (const { run } of settled) this.signals.settled(run);
+    } catch {
+      // Locked, or failing: look again at the next poll.
+      this.#watcherVersion = -1;
+    }
+    this.signals.changedAnything();
   }
 
   #tell(changes: readonly RunChange[]): void {
