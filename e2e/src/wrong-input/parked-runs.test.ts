@@ -171,14 +171,27 @@ test("a recorded value that is cut off", async () => {
     (payload as Uint8Array).slice(0, -3),
   );
   expect(await approve(waiting)).toMatchInlineSnapshot(`
-    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): The payload of the step_completed at position 5 cannot be read. A payload of 20 bytes is cut off in its number of blobs.
+    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): The payload of the step_completed at position 5 cannot be read. A payload of 24 bytes does not fit its checksum: bytes were changed or cut off.
       where: run wrun_…, position 5
       hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run.
     --- perdure runs show
     parked since <moment> at position 5: undecodable
-      The payload of the step_completed at position 5 cannot be read. A payload of 20 bytes is cut off in its number of blobs.
+      The payload of the step_completed at position 5 cannot be read. A payload of 24 bytes does not fit its checksum: bytes were changed or cut off.
       hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run."
   `);
+  mend();
+  await revive(waiting);
+});
+
+test("a recorded value in which one character was changed", async () => {
+  const waiting = await waitingRun();
+  const mend = alter(waiting.project, types.stepCompleted, "payload", (payload) => {
+    const bytes = Buffer.from(payload as Uint8Array);
+    const at = bytes.indexOf("170");
+    bytes.write("171", at < 0 ? 8 : at);
+    return bytes;
+  });
+  expect(await approve(waiting)).toContain("does not fit its checksum");
   mend();
   await revive(waiting);
 });
@@ -318,10 +331,10 @@ test("a result that is damaged after the run has ended", async () => {
   const { code, out, err } = await project.run(["await.ts", runId]);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).toMatchInlineSnapshot(`
-    "UndecodableError [UNDECODABLE] .is(): The payload of the run_completed cannot be read. A payload of 9 bytes is cut off in its text.
+    "UndecodableError [UNDECODABLE] .is(): The payload of the run_completed cannot be read. A payload of 9 bytes is cut off: the shortest has 16.
       where: run wrun_…, position 10
       hint:  The store is damaged: restore it from a backup. The run itself has ended.
-    caused by UndecodableError [UNDECODABLE] .is(): A payload of 9 bytes is cut off in its text.
+    caused by UndecodableError [UNDECODABLE] .is(): A payload of 9 bytes is cut off: the shortest has 16.
     "
   `);
   mend();

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { UndecodableError } from "@perdure/errors";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -21,10 +22,20 @@ function withByte(index: number, byte: number): Uint8Array {
   return bytes;
 }
 
+/** The same bytes as a writer with a defect would leave them: with a checksum that fits. */
+function sealed(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt32BE(crc32(copy.subarray(0, -4)), copy.length - 4);
+  return copy;
+}
+
 describe("payload bytes", () => {
   test("have the layout that is written down", () => {
     const bytes = packPayload({ text: "[5]", blobs: [new Uint8Array([7])] });
-    expect([...bytes]).toEqual([0xbd, 1, 0, 0, 0, 0, 0, 3, 0x5b, 0x35, 0x5d, 0, 0, 0, 1, 0, 0, 0, 1, 7]);
+    const content = [0xbd, 1, 0, 0, 0, 0, 0, 3, 0x5b, 0x35, 0x5d, 0, 0, 0, 1, 0, 0, 0, 1, 7];
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32BE(crc32(Uint8Array.from(content)));
+    expect([...bytes]).toEqual([...content, ...checksum]);
   });
 
   test("give back text and blobs", () => {
@@ -61,7 +72,8 @@ describe("payloads that cannot be read", () => {
   test("every cut and every extra byte is noticed", () => {
     for (let length = 0; length < sample.length; length++)
       expect(refusalOf(sample.subarray(0, length))).toContain("cut off");
-    expect(refusalOf(Uint8Array.from([...sample, 0]))).toContain("goes on after its end");
+    expect(refusalOf(Uint8Array.from([...sample, 0]))).toContain("does not fit its checksum");
+    expect(refusalOf(sealed(Uint8Array.from([...sample, 0])))).toContain("goes on after its end");
   });
 
   test("the header says what was found and what is supported", () => {
@@ -75,23 +87,32 @@ describe("payloads that cannot be read", () => {
   });
 
   test("lengths that are larger than the payload allocate nothing", () => {
-    expect(refusalOf(withByte(4, 0xff))).toContain("cut off in its text");
+    expect(refusalOf(sealed(withByte(4, 0xff)))).toContain("cut off in its text");
     const blobCountAt = 8 + Buffer.byteLength('[{"a":1},"é"]');
-    expect(refusalOf(withByte(blobCountAt, 0xff))).toContain("cut off in its blob 3 of");
+    expect(refusalOf(sealed(withByte(blobCountAt, 0xff)))).toContain("cut off in its blob 3 of");
   });
 
   test("text that is not UTF-8", () => {
-    expect(refusalOf(withByte(9, 0xff))).toContain("not UTF-8");
+    expect(refusalOf(sealed(withByte(9, 0xff)))).toContain("not UTF-8");
   });
 
-  test("any damage gives a value or an UndecodableError", () => {
+  test("any changed bit is noticed, and nothing but an UndecodableError is thrown", () => {
+    const payload = dehydrate({ a: [1, new Map([["k", new Uint8Array(3)]])], e: new Error("x") }, "a value");
+    for (let bit = 0; bit < payload.length * 8; bit++) {
+      const bytes = Uint8Array.from(payload);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      refusalOf(bytes);
+    }
+  });
+
+  test("damage under a checksum that fits gives a value or an UndecodableError", () => {
     const payload = dehydrate({ a: [1, new Map([["k", new Uint8Array(3)]])], e: new Error("x") }, "a value");
     fc.assert(
-      fc.property(fc.nat(payload.length - 1), fc.nat(255), (at, byte) => {
+      fc.property(fc.nat(payload.length - 5), fc.nat(255), (at, byte) => {
         const bytes = Uint8Array.from(payload);
         bytes[at] = byte;
         try {
-          hydrate(bytes);
+          hydrate(sealed(bytes));
         } catch (error) {
           if (!UndecodableError.is(error)) throw error;
         }

@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from "node:buffer";
+import { crc32 } from "node:zlib";
 import { SerializationError, UndecodableError } from "@perdure/errors";
 import { decode } from "./decode.ts";
 import { type EncodedValue, encode } from "./encode.ts";
@@ -8,13 +9,15 @@ import { plainHeaderLength, readPlainHeader, writePlainHeader } from "./envelope
  * Stored payloads: an encoded value as one sequence of bytes behind an envelope header.
  *
  * Body, all numbers 32-bit big-endian: length of the text in bytes, text (UTF-8), number of blobs, and for each blob its
- * length and its bytes. Nothing may follow.
+ * length and its bytes. Behind it the CRC-32 of everything before (the polynomial of zlib and Ethernet), and nothing more:
+ * a damaged value is met as damage, and not as another value (L7).
  */
 
 /** Text and blobs, as the codec gives and takes them. */
 export type PayloadParts = Pick<EncodedValue, "text" | "blobs">;
 
 const numberLength = 4;
+const checksumLength = 4;
 
 /**
  * The payload's bytes, with the blobs copied. The text must be well-formed Unicode, as `encode` gives it. The bytes may
@@ -23,7 +26,7 @@ const numberLength = 4;
 export function packPayload(parts: PayloadParts): Uint8Array {
   const { text, blobs } = parts;
   const textLength = Buffer.byteLength(text);
-  let length = plainHeaderLength + numberLength + textLength + numberLength;
+  let length = plainHeaderLength + numberLength + textLength + numberLength + checksumLength;
   for (const blob of blobs) length += numberLength + blob.byteLength;
   if (length > maxPayloadLength) {
     throw new SerializationError("a payload", `${length} bytes (the limit is ${maxPayloadLength})`, "");
@@ -39,6 +42,7 @@ export function packPayload(parts: PayloadParts): Uint8Array {
     bytes.set(blob, at);
     at += blob.byteLength;
   }
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, at)), at);
   return bytes;
 }
 
@@ -50,8 +54,9 @@ const maxPayloadLength = 160 * 1024 * 1024;
  * format, an algorithm that this version cannot undo, or bytes that are cut off or go on after the end.
  */
 export function unpackPayload(bytes: Uint8Array): PayloadParts {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const textStart = readPlainHeader(buffer) + numberLength;
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const textStart = readPlainHeader(whole) + numberLength;
+  const buffer = checkedContent(whole);
   const textEnd = textStart + readLength(buffer, textStart - numberLength, "text");
   const text = readText(buffer, textStart, textEnd);
   const blobs: Uint8Array[] = [];
@@ -92,6 +97,20 @@ function readText(buffer: Buffer, start: number, end: number): string {
   }
   return text;
 }
+
+/** The bytes before the checksum, if they are those that it was made of. */
+function checkedContent(whole: Buffer): Buffer {
+  const end = whole.length - checksumLength;
+  if (whole.length < shortestLength) {
+    throw new UndecodableError(`A payload of ${whole.length} bytes is cut off: the shortest has ${shortestLength}.`);
+  }
+  const content = whole.subarray(0, end);
+  if (crc32(content) === whole.readUInt32BE(end)) return content;
+  const problem = "does not fit its checksum: bytes were changed or cut off";
+  throw new UndecodableError(`A payload of ${whole.length} bytes ${problem}.`);
+}
+
+const shortestLength = plainHeaderLength + numberLength + numberLength + checksumLength;
 
 /**
  * The payload of a value of this realm. `what` names the value in the message of a refusal, such as
