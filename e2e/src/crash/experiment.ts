@@ -28,7 +28,7 @@ export interface Outcome {
 export async function runExperiment(folder: string, kills: readonly Kill[]): Promise<Outcome> {
   const world = await createLocalWorld({ path: storePath(folder) });
   const traffic = new Traffic(world);
-  const last: Kill = { kind: "timed", afterMs: Number.POSITIVE_INFINITY };
+  const last: Kill = { kind: "timed", afterMs: Number.POSITIVE_INFINITY, afterProgress: false };
   const spawned: WorkerProcess[] = [];
   const spawnNext = (): void => {
     const kill = [...kills, last][spawned.length];
@@ -44,7 +44,7 @@ export async function runExperiment(folder: string, kills: readonly Kill[]): Pro
       traffic.assign(worker);
       worker.work();
       if (kill === last) await traffic.settle();
-      else deaths.push(await die(worker, kill, world));
+      else deaths.push(await die(worker, kill, { world, traffic }));
     }
     const logs = await readLogs(world);
     const complaints = new Set(
@@ -58,7 +58,12 @@ export async function runExperiment(folder: string, kills: readonly Kill[]): Pro
   }
 }
 
-async function die(worker: WorkerProcess, kill: Kill, world: World): Promise<Death> {
+async function die(
+  worker: WorkerProcess,
+  kill: Kill,
+  { world, traffic }: { readonly world: World; readonly traffic: Traffic },
+): Promise<Death> {
+  if (kill.kind === "timed" && kill.afterProgress) await traffic.progress();
   const afterMs = kill.kind === "timed" ? kill.afterMs : patienceMs;
   const timer = setTimeout(() => worker.kill(), afterMs);
   const signal = await worker.ended;

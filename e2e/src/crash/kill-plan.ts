@@ -29,16 +29,26 @@ interface NamedKill {
   readonly fraction: number;
 }
 
-/** The controller kills the worker this many milliseconds after it was told to work. */
-interface TimedKill {
+/**
+ * The controller kills the worker this many milliseconds after it was told to work, or, with `afterProgress`, after each run that was
+ * live then has moved on.
+ */
+export interface TimedKill {
   readonly kind: "timed";
   readonly afterMs: number;
+  readonly afterProgress: boolean;
 }
 
 export type Kill = NamedKill | TimedKill;
 
-/** The share of kills at any moment; the rest is at named points. */
-const timedShare = 0.4;
+/** The share of kills at any moment among those that do not wait for progress; the rest is at named points. */
+const timedShare = 0.25;
+
+/**
+ * Each so many kills, one waits for progress. The engine parks a run over which five workers have died without any, and gives a step
+ * up that was lost ten times; on a machine that is busy with other work, both would come to pass now and then.
+ */
+const progressEvery = 5;
 
 /** The longest life of a worker that is killed at any moment, in milliseconds. */
 const lifeMsMax = 900;
@@ -61,17 +71,20 @@ const weights: Readonly<Record<Point, { readonly share: number; readonly nthMax:
 /** As many kills as asked for: every point at least once as soon as there are that many, the rest by chance. */
 export function killPlan(count: number, seed: number): readonly Kill[] {
   const random = randomFrom(seed);
-  const kills: Kill[] = points.slice(0, count).map((point) => namedKill(point, random));
-  while (kills.length < count) {
-    const isTimed = random() < timedShare;
-    kills.push(
-      isTimed ? { kind: "timed", afterMs: Math.round(random() * lifeMsMax) } : namedKill(drawn(random), random),
-    );
+  const patientCount = Math.floor(count / progressEvery);
+  const kills: Kill[] = points.slice(0, count - patientCount).map((point) => namedKill(point, random));
+  while (kills.length < count - patientCount) {
+    kills.push(random() < timedShare ? timedKill(false, random) : namedKill(drawn(random), random));
   }
-  return kills
-    .map((kill) => ({ kill, order: random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ kill }) => kill);
+  const order = new Map(kills.map((kill) => [kill, random()]));
+  kills.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+  for (let index = progressEvery - 1; index < count; index += progressEvery)
+    kills.splice(index, 0, timedKill(true, random));
+  return kills;
+}
+
+function timedKill(afterProgress: boolean, random: () => number): TimedKill {
+  return { kind: "timed", afterMs: Math.round(random() * lifeMsMax), afterProgress };
 }
 
 function namedKill(point: Point, random: () => number): NamedKill {

@@ -36,7 +36,10 @@ export class Traffic {
   /** Runs that were parked after five workers in a row had died over them, and put back by this operator. */
   stalledCount = 0;
   readonly #world: World;
+  /** Keys of the runs whose start nobody has confirmed. */
   readonly #ordered = new Set<string>();
+  /** Ids of the runs that are confirmed and have not ended. */
+  readonly #live = new Set<string>();
   #worker: WorkerProcess | null = null;
   #isOpen = true;
 
@@ -66,6 +69,19 @@ export class Traffic {
     }
   }
 
+  /** Resolves when each run that is live now has ended or got further; gives up when that takes a long time. */
+  async progress(): Promise<void> {
+    const until = Date.now() + patienceMs;
+    const tails = await Promise.all([...this.#live].map(async (runId) => [runId, await this.#tailOf(runId)] as const));
+    for (const [runId, tail] of tails) {
+      while (this.#live.has(runId) && (await this.#tailOf(runId)) === tail && Date.now() < until) await pause(5);
+    }
+  }
+
+  async #tailOf(runId: string): Promise<number> {
+    return (await this.#world.runs.get(runId))?.tail ?? 0;
+  }
+
   get #endedCount(): number {
     return this.finished.length + this.failures.size;
   }
@@ -86,9 +102,13 @@ export class Traffic {
     this.runIds.set(key, ids.add(runId));
     const order = this.orders.get(key);
     if (order === undefined || !this.#ordered.delete(key)) return;
+    this.#live.add(runId);
     this.#follow(order, runId)
       .catch((error: unknown) => this.failures.set(key, error))
-      .finally(() => this.#fill());
+      .finally(() => {
+        this.#live.delete(runId);
+        this.#fill();
+      });
   }
 
   async #follow(order: RunOrder, runId: string): Promise<void> {
