@@ -33,7 +33,7 @@ interface NamedKill {
  * The controller kills the worker this many milliseconds after it was told to work, or, with `afterProgress`, after each run that was
  * live then has moved on.
  */
-export interface TimedKill {
+interface TimedKill {
   readonly kind: "timed";
   readonly afterMs: number;
   readonly afterProgress: boolean;
