@@ -21,7 +21,7 @@ export interface WorkerOptions {
   readonly holdMs?: number;
   /** Milliseconds between two looks at the store when nothing hints that it changed. Default 1,000. */
   readonly sweepMs?: number;
-  /** A claim outlives its worker's last heartbeat by this many milliseconds. Default 4,000. */
+  /** A claim outlives its worker's last heartbeat by this many milliseconds. Default 3,500. */
   readonly leaseMs?: number;
   /** A worker whose event loop is blocked for longer than this many milliseconds counts as stuck. Default 60,000. */
   readonly stuckAfterMs?: number;
@@ -42,7 +42,7 @@ const defaults: Required<WorkerOptions> = {
   turnLimitMs: 2_000,
   holdMs: 1_500,
   sweepMs: 1_000,
-  leaseMs: 4_000,
+  leaseMs: 3_500,
   stuckAfterMs: 60_000,
 };
 
