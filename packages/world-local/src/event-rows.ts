@@ -60,6 +60,7 @@ export class EventRows {
   readonly #insert: StatementSync;
   readonly #read: StatementSync;
   readonly #readHeads: StatementSync;
+  readonly #readEntity: StatementSync;
   readonly #idOfKey: StatementSync;
 
   constructor(db: DatabaseSync) {
@@ -67,6 +68,9 @@ export class EventRows {
     const where = "FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
     this.#read = db.prepare(`SELECT ${headColumns}, payload ${where}`);
     this.#readHeads = db.prepare(`SELECT ${headColumns} ${where}`);
+    this.#readEntity = db.prepare(
+      `SELECT ${headColumns} FROM events WHERE id > ? AND id < ? AND correlation_id = ? ORDER BY id`,
+    );
     this.#idOfKey = db.prepare("SELECT id FROM events WHERE id >> 24 = ? AND key = ? AND key IS NOT NULL");
   }
 
@@ -94,6 +98,13 @@ export class EventRows {
   /** The same without payloads (null instead): all that a fold needs. */
   readHeads(rid: number, after: number): readonly LogEvent[] {
     return this.#all(this.#readHeads, rid, after, -1);
+  }
+
+  /** The events of one step, wait or hook, without payloads. */
+  readEntity(rid: number, correlationId: string): readonly LogEvent[] {
+    const first = rid * positionsPerRun;
+    const rows = this.#readEntity.all(first, first + positionsPerRun, correlationId) as unknown as readonly EventRow[];
+    return rows.map(eventFromRow);
   }
 
   /** The position that an outside writer's key has written, if it was used before. */

@@ -10,6 +10,7 @@ import {
   isEnded,
   type LogEvent,
   type OutsideAppend,
+  RunView,
   type WorldLog,
 } from "@perdure/world";
 import { Refusal } from "./group-commit.ts";
@@ -49,7 +50,10 @@ function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void
 
 function readLog(store: Store, runId: string, after: number, limit: number): readonly LogEvent[] {
   const rid = store.runs.ridOf(runId);
-  return rid === null ? [] : store.events.read(rid, after, limit);
+  if (rid === null) return [];
+  const events = store.events.read(rid, after, limit);
+  store.cache.observe(runId, after, events);
+  return events;
 }
 
 function append(store: Store, runId: string, request: AppendRequest, announce: Announce): AppendResult | Refusal {
@@ -83,10 +87,18 @@ function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, ann
   return { kind: "appended", events, tail: run.tail, storeNow: context.storeNow, released };
 }
 
+/** A writer from outside says one thing about one hook, or about the run: that needs no fold of a long log. */
+function viewForOutside(store: Store, entry: CachedRun, { fact }: OutsideAppend): RunView {
+  const held = store.cache.heldView(entry);
+  if (held !== null) return held;
+  const events = fact.correlationId === null ? [] : store.events.readEntity(entry.rid, fact.correlationId);
+  return RunView.ofEntity(entry.run, events);
+}
+
 function appendOutside(store: Store, entry: CachedRun, request: OutsideAppend, announce: Announce): AppendResult {
   const writtenBefore = store.events.positionOfKey(entry.rid, request.key);
   const context = { ...store.context(), writtenBefore };
-  const verdict = admitOutsideAppend(entry.run, store.cache.viewOf(entry), request, context);
+  const verdict = admitOutsideAppend(entry.run, viewForOutside(store, entry, request), request, context);
   if (verdict.kind === "refused") return verdict;
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   const { storeNow } = context;

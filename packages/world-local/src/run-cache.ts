@@ -10,7 +10,7 @@
  * So a fold that is ahead of the file is never seen. Bounded by the number of entries and by the number of events that
  * the folds stand for; the least recently used go first.
  */
-import { type Admitted, fold, isEnded, type RunRecord, RunView } from "@perdure/world";
+import { type Admitted, fold, isEnded, isKnownEventType, type LogEvent, type RunRecord, RunView } from "@perdure/world";
 import type { EventRows } from "./event-rows.ts";
 import type { RunRows, StoredRun } from "./run-rows.ts";
 
@@ -113,11 +113,31 @@ export class RunCache {
     return entry.view;
   }
 
+  /** The fold if it is at hand and stands where the row stands, else null. */
+  heldView({ view, run }: CachedRun): RunView | null {
+    return view !== null && view.tail === run.tail ? view : null;
+  }
+
+  /**
+   * Events that were read for somebody else, from just behind what is folded: the fold takes them along, because whoever
+   * reads a whole log is about to append to it.
+   */
+  observe(runId: string, after: number, events: readonly LogEvent[]): void {
+    const entry = this.#entries.get(runId);
+    if (entry === undefined || isEnded(entry.run.status) || (entry.view?.tail ?? 0) !== after) return;
+    if (events.some((event) => !isKnownEventType(event.type))) return;
+    entry.view = fold(events, entry.view ?? RunView.empty(), runId);
+    this.#foldedEvents += events.length;
+    this.#evict();
+  }
+
   /** Take over an append that was written in this transaction. */
   advance(entry: CachedRun, { run, fork, events }: Admitted): void {
+    // A fold that lags was not what the append was admitted against; it catches up when it is needed.
+    const held = this.heldView(entry);
     entry.run = run;
-    entry.view?.absorb(fork);
-    if (entry.view !== null) this.#foldedEvents += events.length;
+    held?.absorb(fork);
+    if (held !== null) this.#foldedEvents += events.length;
     if (isEnded(run.status)) this.#dropView(entry);
   }
 

@@ -44,6 +44,20 @@ describe("the fold of a log", () => {
     expect(pure.view.status).toBe("cancelled");
   });
 
+  test("of one entity alone is enough to admit an outside fact about it", () => {
+    const pure = PureRun.started();
+    pure.must({ decisions: [hookCreated("hook_a", "a"), stepCreated("step_a")] });
+    pure.outside(received("hook_a", "payload", "key"));
+    const row = { runId: "wrun_a", tail: pure.view.tail, lastAt: pure.view.lastAt, status: pure.view.status };
+    const own = pure.log.filter((event) => event.correlationId === "hook_a");
+    const partial = RunView.ofEntity(row, own);
+    expect(partial.entityOf("hook", "hook_a")).toEqual(pure.view.entityOf("hook", "hook_a"));
+    expect(partial.entity("step_a")).toBe(undefined);
+    expect([partial.tail, partial.lastAt, partial.status]).toEqual([row.tail, row.lastAt, row.status]);
+    const foreign = { ...own[0], type: "patch" } as unknown as LogEvent;
+    expect(() => RunView.ofEntity(row, [foreign])).toThrow(UnknownEventError);
+  });
+
   test("keeps the clock and the position of the newest fact; decisions move neither", () => {
     const pure = PureRun.started();
     pure.now += 10;

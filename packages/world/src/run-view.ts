@@ -6,7 +6,7 @@
  */
 import { assertNever, invariant, UnknownEventError } from "@perdure/errors";
 import { type EntityKind, isFactType, isKnownEventType, type LogEvent } from "./events.ts";
-import type { RunStatus } from "./run-record.ts";
+import type { RunRecord, RunStatus } from "./run-record.ts";
 
 /** A step call as far as the log has come. */
 export interface StepView {
@@ -66,6 +66,22 @@ export class RunView {
     return new RunView(null);
   }
 
+  /**
+   * A view that knows the run's row and one entity: enough to admit an outside fact about that entity, without a fold of
+   * the whole log. `events` are the entity's own, in order.
+   */
+  static ofEntity(run: Pick<RunRecord, "runId" | "tail" | "lastAt" | "status">, events: Iterable<LogEvent>): RunView {
+    const view = new RunView(null);
+    for (const event of events) {
+      if (!isKnownEventType(event.type)) throw new UnknownEventError(run.runId, event.position, event.type);
+      view.#applyEntityEvent(event);
+    }
+    view.tail = run.tail;
+    view.lastAt = run.lastAt;
+    view.status = run.status;
+    return view;
+  }
+
   entity(correlationId: string): EntityView | undefined {
     return this.#entities.get(correlationId) ?? this.#parent?.entity(correlationId);
   }
@@ -112,6 +128,10 @@ export class RunView {
       this.lastFact = event.position;
     }
     this.#applyRunEvent(event);
+    this.#applyEntityEvent(event);
+  }
+
+  #applyEntityEvent(event: LogEvent): void {
     const next = nextEntity(event, event.correlationId === null ? undefined : this.entity(event.correlationId));
     if (next !== undefined && event.correlationId !== null) this.#entities.set(event.correlationId, next);
   }

@@ -61,7 +61,14 @@ export const localScenarios: readonly Scenario[] = [
     ...defaults,
     name: "cold_replay",
     family: "cold-replay",
-    about: "a fresh process resumes a run with a log of n events, until its next step begins",
+    about: "a worker resumes a run that it has never seen, with a log of n events, until its next step begins",
+    sizes: [10_000],
+  },
+  {
+    ...defaults,
+    name: "cold_start",
+    family: "cold-replay",
+    about: "the same as the first thing that a fresh process does",
     sizes: [10_000],
   },
   {
