@@ -28,8 +28,8 @@ import { closedError, failedDiskError, sqlite, sqliteCode, toStoreError } from "
  * The most members of one transaction, and for how many milliseconds members are added to it: together they bound how
  * long a flush keeps the event loop. Larger groups gain little, since the flush of the disk is shared by this many.
  */
-const membersMax = 128;
-const addingMsMax = 1;
+const membersMax = 512;
+const addingMsMax = 4;
 
 /** What the owner of the caches and listeners does around a transaction. `E` is one announcement of a change. */
 export interface CommitHooks<E> {

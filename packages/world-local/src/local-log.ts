@@ -43,12 +43,14 @@ export function refuseSize(count: number): Refusal | null {
 function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void {
   for (const event of admitted.events) store.events.insert(entry.rid, event);
   store.tokens.apply(entry.rid, admitted.events);
-  if (isEnded(admitted.run.status)) store.tokens.freeAll(entry.rid);
+  if (isEnded(admitted.run.status) && admitted.fork.mayHoldTokens) store.tokens.freeAll(entry.rid);
   store.runs.update(entry.rid, entry.run, admitted.run);
   store.cache.advance(entry, admitted);
 }
 
 function readLog(store: Store, runId: string, after: number, limit: number): readonly LogEvent[] {
+  const end = limit > 0 ? store.cache.endAfter(runId, after) : null;
+  if (end !== null) return [copyOf(end)];
   const rid = store.runs.ridOf(runId);
   if (rid === null) return [];
   const events = store.events.read(rid, after, limit);
@@ -86,6 +88,10 @@ function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, ann
   const events = unseen.length === 0 ? verdict.events : [...unseen, ...verdict.events];
   return { kind: "appended", events, tail: run.tail, storeNow: context.storeNow, released };
 }
+
+/** A reader may do with the payload what it likes. */
+const copyOf = (event: LogEvent): LogEvent =>
+  event.payload === null ? event : ({ ...event, payload: Uint8Array.from(event.payload) } as LogEvent);
 
 /** A writer from outside says one thing about one hook, or about the run: that needs no fold of a long log. */
 function viewForOutside(store: Store, entry: CachedRun, { fact }: OutsideAppend): RunView {

@@ -49,7 +49,7 @@ function createRun(store: Store, request: CreateRequest, announce: Announce): Cr
   const { run, events, fork, released } = verdict;
   for (const event of events) store.events.insert(stored.rid, event);
   if (isEnded(run.status)) {
-    store.cache.remember(stored, null);
+    store.cache.rememberEnd(store.cache.remember(stored, null), events);
   } else {
     store.tokens.apply(stored.rid, events);
     view.absorb(fork);

@@ -29,8 +29,13 @@ export interface CachedRun {
   readonly rid: number;
   run: RunRecord;
   view: RunView | null;
+  /** The last event of a run that ended under this process's eyes: whoever waited for the end reads it next. */
+  end: LogEvent | null;
   generation: number;
 }
+
+/** A last event with a larger payload is read from the file. */
+const endBytesMax = 4_096;
 
 export class RunCache {
   readonly #runs: RunRows;
@@ -90,7 +95,7 @@ export class RunCache {
 
   /** Enter a run that was just written or read. */
   remember(stored: StoredRun, view: RunView | null): CachedRun {
-    const entry: CachedRun = { rid: stored.rid, run: stored.run, view, generation: this.#generation };
+    const entry: CachedRun = { rid: stored.rid, run: stored.run, view, end: null, generation: this.#generation };
     this.#entries.set(stored.run.runId, entry);
     this.#foldedEvents += view?.tail ?? 0;
     this.#evict();
@@ -138,7 +143,21 @@ export class RunCache {
     entry.run = run;
     held?.absorb(fork);
     if (held !== null) this.#foldedEvents += events.length;
-    if (isEnded(run.status)) this.#dropView(entry);
+    if (!isEnded(run.status)) return;
+    this.#dropView(entry);
+    this.rememberEnd(entry, events);
+  }
+
+  /** Keep the last event of a run that ends with these. */
+  rememberEnd(entry: CachedRun, events: readonly LogEvent[]): void {
+    const last = events.at(-1);
+    if (last !== undefined && (last.payload?.byteLength ?? 0) <= endBytesMax) entry.end = last;
+  }
+
+  /** The last event of an ended run, if it alone is asked for and is remembered; it can never change. */
+  endAfter(runId: string, after: number): LogEvent | null {
+    const end = this.#entries.get(runId)?.end ?? null;
+    return end !== null && end.position === after + 1 ? end : null;
   }
 
   /** Take over a row that was written in this transaction. */

@@ -55,6 +55,8 @@ export class RunView {
   /** Position of the newest fact. */
   lastFact = 0;
   status: RunStatus = "pending";
+  /** False only when the log is known to hold no hook, so that no token has to be freed when the run ends. */
+  mayHoldTokens = false;
   readonly #parent: RunView | null;
   readonly #entities = new Map<string, EntityView>();
 
@@ -79,6 +81,7 @@ export class RunView {
     view.tail = run.tail;
     view.lastAt = run.lastAt;
     view.status = run.status;
+    view.mayHoldTokens = true;
     return view;
   }
 
@@ -105,6 +108,7 @@ export class RunView {
     fork.lastAt = this.lastAt;
     fork.lastFact = this.lastFact;
     fork.status = this.status;
+    fork.mayHoldTokens = this.mayHoldTokens;
     return fork;
   }
 
@@ -115,6 +119,7 @@ export class RunView {
     this.lastAt = fork.lastAt;
     this.lastFact = fork.lastFact;
     this.status = fork.status;
+    this.mayHoldTokens = fork.mayHoldTokens;
     for (const [id, entity] of fork.#entities) this.#entities.set(id, entity);
   }
 
@@ -141,6 +146,7 @@ export class RunView {
     else if (event.type === "run_completed") this.status = "completed";
     else if (event.type === "run_failed") this.status = "failed";
     else if (event.type === "run_cancelled") this.status = "cancelled";
+    else if (event.type === "hook_created") this.mayHoldTokens = true;
   }
 }
 
