@@ -117,7 +117,7 @@ export class RunMachine {
       case "unknownResult":
         return this.#onUnknown();
       case "stepFinished":
-        return this.#onStepFinished(input.finished);
+        return this.#onStepFinished(input.finished, now);
       case "turn":
         this.#turnScheduled = false;
         return this.#state.kind === "ready" ? this.#settle(now) : [];
@@ -349,7 +349,7 @@ export class RunMachine {
     return result === "moved" ? this.#load() : this.#end({ kind: result });
   }
 
-  #onStepFinished(finished: StepFinished): readonly Effect[] {
+  #onStepFinished(finished: StepFinished, now: number): readonly Effect[] {
     if (!this.#held.finished(finished)) return [];
     const { outcome, correlationId } = finished;
     if (outcome.kind === "unregistered" || outcome.kind === "undecodable") {
@@ -359,6 +359,8 @@ export class RunMachine {
     } else {
       this.#held.keepResult(finished);
     }
+    // The last body that ran: no other result can be about to join this turn.
+    if (this.#held.runningCount === 0 && this.#state.kind === "ready") return this.#settle(now);
     if (this.#turnScheduled) return [];
     this.#turnScheduled = true;
     return [{ kind: "scheduleTurn" }];
