@@ -247,8 +247,10 @@ export class Execution {
     const { workflowId } = created.data;
     const result = realm.enter(() => deliverAll(realm, this.#guest, workflowId, deliveries, report), limitMs);
     const last = deliveries[Math.min(report.delivered, deliveries.length - 1)]?.fact ?? null;
-    if (result === "stopped")
-      return runaway(`ran for ${limitMs} ms without waiting for a step, a sleep or a hook`, last);
+    if (result === "stopped") {
+      const stopped = runaway(`ran for ${limitMs} ms without waiting for a step, a sleep or a hook`, last);
+      return realm.wasInterrupted ? { ...stopped, interrupted: true } : stopped;
+    }
     this.#takeRecords(freshFrom);
     if (report.undecodable !== null) return undecodable(report.undecodable, report.undecodable.problem);
     if (report.state === "overflow") {

@@ -40,6 +40,17 @@ describe("workflow code that never comes to rest", () => {
     expect(execution.planned()).toEqual([]);
   });
 
+  it.each([
+    ["signal", true],
+    ["limit", undefined],
+  ] as const)("is told apart from code that a %s has ended", (lastStop, interrupted) => {
+    const stopping = { lastStop, run: () => "stopped" as const };
+    const realm = Realm.create(bundleOf("async () => 1"), { isolation: "shared", guard: stopping });
+    const fault = open(realm, 60).deliver([started]);
+    expect(fault?.reason).toBe("runaway");
+    expect(fault?.interrupted).toBe(interrupted);
+  });
+
   it("takes the other executions of the realm with it, which replay in another one", () => {
     const cache = new RealmCache({ guard });
     const bundle = bundleOf(

@@ -96,7 +96,8 @@ export type Effect =
   /** The run exists, under the id that the machine was given. */
   | { readonly kind: "started" }
   | { readonly kind: "append"; readonly request: DriverAppend; readonly resend: boolean }
-  | { readonly kind: "read"; readonly after: number }
+  /** `later`: only after the event loop has seen to what else is due, such as a signal that wants to end the process. */
+  | { readonly kind: "read"; readonly after: number; readonly later?: boolean }
   | { readonly kind: "runStep"; readonly task: StepTask }
   | { readonly kind: "abortSteps" }
   /** Send `turn` once whatever is ready now has run. */

@@ -373,7 +373,7 @@ export class RunMachine {
    * the run, when its running bodies are done.
    */
   #fault(fault: Fault, now: number): readonly Effect[] {
-    if (fault.interrupted === true) return this.#rebuild();
+    if (fault.interrupted === true) return this.#rebuild().map((effect) => ({ ...effect, later: true }));
     const options = this.#held.openOptions;
     const again = (fault.reason === "runaway" && !options.alone) || (fault.reason === "diverged" && !options.trace);
     if (again) {

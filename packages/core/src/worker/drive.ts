@@ -13,6 +13,9 @@ import { retryPauseMs } from "./retry-pause.ts";
 /** How many events are asked for in one read of a log. */
 const readLimit = 5_000;
 
+/** How long a drive steps aside for what ended a call from outside, in milliseconds. */
+const laterMs = 100;
+
 /** How often a creation is sent again while its outcome stays unknown. */
 const createAttemptsMax = 10;
 
@@ -105,10 +108,8 @@ export class Drive {
         }));
         break;
       case "read":
-        this.#ask(async () => {
-          const events = await world.log.read(this.runId, { after: effect.after, limit: readLimit });
-          return { kind: "read", events, complete: events.length < readLimit };
-        });
+        if (effect.later === true) this.#host.env.setTimer(laterMs, () => this.#read(effect.after));
+        else this.#read(effect.after);
         break;
       case "release":
         this.#ask(async () => ({ kind: "released", result: await world.claims.release(this.runId, effect.request) }));
@@ -138,6 +139,13 @@ export class Drive {
         this.#finish(effect.end);
         break;
     }
+  }
+
+  #read(after: number): void {
+    this.#ask(async () => {
+      const events = await this.#host.world.log.read(this.runId, { after, limit: readLimit });
+      return { kind: "read", events, complete: events.length < readLimit };
+    });
   }
 
   /** A creation answers to the caller of `start`: what the store certainly refused to do is told to it. */

@@ -2,8 +2,9 @@
 import { StoreError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
 import type { AppendRequest, AppendResult, World } from "@perdure/world";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { tokenHash } from "../replay/correlation-id.ts";
+import { Execution } from "../replay/execution.ts";
 import { Harness, program } from "./harness.testing.ts";
 
 const sum = `async (n) => { const add = step("add"); let sum = 0; for (let i = 0; i < n; i++) sum = await add(sum, 1); return sum; }`;
@@ -198,6 +199,22 @@ describe("a lost worker", () => {
     finishes[1]?.("of the successor");
     expect(await harness.result(runId)).toBe("of the successor");
   });
+});
+
+it("a turn that signals from outside interrupt, however often, is taken again and never counts as running away", async () => {
+  const original = Execution.prototype.deliver;
+  let interruptions = 0;
+  const spy = vi.spyOn(Execution.prototype, "deliver").mockImplementation(function (this: Execution, facts) {
+    interruptions += 1;
+    if (interruptions > 3) return original.call(this, facts);
+    return { reason: "runaway", detail: "was interrupted", position: null, interrupted: true };
+  });
+  const harness = new Harness();
+  await harness.worker();
+  const runId = await harness.create(program(sum, steps), [2]);
+  expect(await harness.result(runId)).toBe(2);
+  expect(interruptions).toBeGreaterThan(3);
+  spy.mockRestore();
 });
 
 describe("runs that cannot go on", () => {
