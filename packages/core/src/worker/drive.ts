@@ -19,13 +19,15 @@ const laterMs = 100;
 /** How often a creation is sent again while its outcome stays unknown. */
 const createAttemptsMax = 10;
 
-/** The four things that a drive needs of its worker. */
+/** What a drive needs of its worker. */
 export interface DriveHost {
   readonly world: World;
   readonly env: Env;
   /** Runs a step body when a slot is free; what `signal` gives aborts when the run no longer wants the result. */
   runStep(task: StepTask, signal: () => AbortSignal): Promise<StepOutcome>;
   print(lines: readonly ConsoleLine[]): void;
+  /** The store failed, and is asked again. */
+  storeFailed(error: StoreError): void;
 }
 
 export class Drive {
@@ -190,8 +192,12 @@ export class Drive {
   #storeFailed(error: unknown, again: () => void): void {
     if (this.#abandoned) return;
     if (StoreError.is(error)) {
-      if (error.code === "STORE_CLOSED") this.#finish({ kind: "fenced" });
-      else again();
+      if (error.code === "STORE_CLOSED") {
+        this.#finish({ kind: "fenced" });
+        return;
+      }
+      this.#host.storeFailed(error);
+      again();
     } else {
       this.#parkDefect(error);
     }

@@ -52,6 +52,8 @@ describe("lost acknowledgements", () => {
     const events = await harness.log(runId);
     expect(events.filter((event) => event.type === "step_completed")).toHaveLength(5);
     expect(lost).toBe(10);
+    // Five answers were lost within ten seconds: the worker tells of the first.
+    expect(harness.errors).toMatchObject([{ code: "STORE_UNAVAILABLE" }]);
   });
 
   it("of a creation lead to one run", async () => {

@@ -47,6 +47,9 @@ export interface WorkerParts {
   readonly onError: (error: unknown) => void;
 }
 
+/** A failure of the store that lasts is told again after this many milliseconds. */
+const toldAgainMs = 10_000;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -59,6 +62,8 @@ export class EngineWorker {
   readonly #slots: StepSlots;
   readonly #executions: ExecutionFactory;
   readonly #unsubscribe: (() => void)[] = [];
+  /** When a failure of the store was last told, by its code. */
+  readonly #toldAt = new Map<string, number>();
   /** Claimed runs whose bundle is being fetched. */
   readonly #taking = new Set<Promise<void>>();
   #claiming = false;
@@ -170,7 +175,7 @@ export class EngineWorker {
   }
 
   async #claim(): Promise<void> {
-    const { world, env, settings, heartbeat, onError } = this.#parts;
+    const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
@@ -184,7 +189,7 @@ export class EngineWorker {
           pauseMs = Math.min(pauseMs, Math.max(0, result.nextWakeAt - result.storeNow));
       }
     } catch (error) {
-      onError(error);
+      this.#tell(error);
     }
     this.#claiming = false;
     if (this.#stopping) return;
@@ -268,12 +273,25 @@ export class EngineWorker {
       env,
       runStep: (task: StepTask, signal: () => AbortSignal) => this.#runStep(runId, task, signal),
       print: (lines: readonly ConsoleLine[]) => this.#parts.print(runId, lines),
+      storeFailed: (error: StoreError) => this.#tell(error),
     };
     const drive = new Drive(host, machine, { runId, epoch });
     this.#drives.set(runId, drive);
     this.#releaseHold ??= env.hold();
     void drive.ended.then((end) => this.#driveEnded(drive, bundle, memo, end));
     return drive;
+  }
+
+  /** A failure of the store is met by many runs, and again at every look: it is told once in a while. */
+  #tell(error: unknown): void {
+    if (!StoreError.is(error)) {
+      this.#parts.onError(error);
+      return;
+    }
+    const now = this.#parts.env.now();
+    if (now - (this.#toldAt.get(error.code) ?? Number.NEGATIVE_INFINITY) < toldAgainMs) return;
+    this.#toldAt.set(error.code, now);
+    this.#parts.onError(error);
   }
 
   #driveEnded(drive: Drive, bundle: HeldBundle, memo: HydrationMemo, end: DriveEnd): void {
@@ -332,7 +350,7 @@ export class EngineWorker {
         if (drive?.epoch === epoch) drive.poke(tail);
       }
     } catch (error) {
-      this.#parts.onError(error);
+      this.#tell(error);
     }
   }
 
@@ -341,7 +359,7 @@ export class EngineWorker {
     try {
       for (const workflowId of registeredWorkflows()) await reviveParked(this.#parts.world, workflowId);
     } catch (error) {
-      this.#parts.onError(error);
+      this.#tell(error);
     }
     this.#claimSoon();
   }
