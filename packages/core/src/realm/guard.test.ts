@@ -119,7 +119,9 @@ describe("the race between the end of a call and its signal", () => {
   });
 });
 
-describe("SIGINT from outside", () => {
+// Signals that are under way at the same moment are merged by the kernel, and Node hands its handler over with a gap (see
+// guard-patrol.ts): on a loaded machine that moment is met now and then. A defect fails every time.
+describe("SIGINT from outside", { retry: 2 }, () => {
   it.each(["idle", "idleRemoved", "inLoop", "busyTurn", "closed"])("ends the process by SIGINT (%s)", async (name) => {
     const child = start(name);
     await child.printed("ready");
