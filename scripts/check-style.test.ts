@@ -219,9 +219,9 @@ describe("traces of a machine", () => {
     ).toEqual([".ci/run:1 machine-path", "docs/a.md:2 machine-path", "lock.yaml:1 registry-address"]);
   });
 
-  test("an address that looks like a path, and a package's page, are not", () => {
+  test("an address that looks like a path, and a documentation page, are not", () => {
     expect(
-      findingsIn({ "docs/a.md": `https://example.org${home} https://www.npmjs.com/package/zod ./work/a` }),
+      findingsIn({ "docs/a.md": `https://example.org${home} https://docs.example.org/package/zod ./work/a` }),
     ).toEqual([]);
   });
 });

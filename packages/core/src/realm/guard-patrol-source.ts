@@ -48,8 +48,19 @@ function isClaimed() {
 /** A signal that is not ours: the program's listeners get it, or the process ends by it as it would without us. */
 function passOn() {
   if (Atomics.load(words, ${word.listened}) === 0) return die;
-  parentPort.postMessage("SIGINT");
+  caught += 1;
   return null;
+}
+
+/**
+ * Tells of caught signals only when all levels are entered again: who answers one signal with the next would otherwise
+ * end level after level, and with the last of them the process.
+ */
+function tell() {
+  while (caught > 0) {
+    caught -= 1;
+    parentPort.postMessage("SIGINT");
+  }
 }
 
 /** Innermost: waits. Returns an order, or the turn word of a call that has lasted longer than its limit. */
@@ -58,6 +69,7 @@ function watch() {
   // one that gets the signals, ours and other people's.
   Atomics.store(words, ${word.armed}, armedFor);
   Atomics.notify(words, ${word.armed});
+  tell();
   let seen = Atomics.load(words, ${word.turn});
   let elapsedMs = 0;
   let quietPolls = 0;
@@ -118,6 +130,8 @@ function absorb() {
 }
 
 let armedFor = 0;
+/** Signals that the program's listeners have not been told of. */
+let caught = 0;
 for (;;) {
   // First of all: while the order stands, or this, no call begins that would stand before our levels on the list.
   Atomics.store(words, ${word.armed}, ${unarmed});

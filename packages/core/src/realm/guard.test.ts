@@ -119,9 +119,7 @@ describe("the race between the end of a call and its signal", () => {
   });
 });
 
-// Signals that are under way at the same moment are merged by the kernel, and Node hands its handler over with a gap (see
-// guard-patrol.ts): on a loaded machine that moment is met now and then. A defect fails every time.
-describe("SIGINT from outside", { retry: 2 }, () => {
+describe("SIGINT from outside", () => {
   it.each(["idle", "idleRemoved", "inLoop", "busyTurn", "closed"])("ends the process by SIGINT (%s)", async (name) => {
     const child = start(name);
     await child.printed("ready");
