@@ -41,15 +41,21 @@ export function publishedPackages(root: string): WorkspacePackage[] {
   );
 }
 
-/** What users may import from a package, by the names that they write. */
-export function publicSpecifiers({ name, exports = {} }: Manifest): string[] {
-  const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
-  return subpaths.map((subpath) => `${name}${subpath.slice(1)}`);
+/** The entry points that users have, as `exports` names them: not those that only `@perdure/source` leads to. */
+export function entrySubpaths({ exports = {} }: Manifest): string[] {
+  const isPublic = (target: unknown): boolean => typeof target !== "object" || target === null || "default" in target;
+  return Object.keys(exports).filter((subpath) => subpath !== "./package.json" && isPublic(exports[subpath]));
 }
 
-/** The source files a package offers to others: the `@perdure/source` targets of its `exports`, from the root. */
+/** What users may import from a package, by the names that they write. */
+export function publicSpecifiers(manifest: Manifest): string[] {
+  return entrySubpaths(manifest).map((subpath) => `${manifest.name}${subpath.slice(1)}`);
+}
+
+/** The source files a package offers to users: the `@perdure/source` targets of its `exports`, from the root. */
 export function entryPoints({ folder, manifest }: WorkspacePackage): string[] {
-  return Object.values(manifest.exports ?? {}).flatMap((target) => {
+  return entrySubpaths(manifest).flatMap((subpath) => {
+    const target = manifest.exports?.[subpath];
     if (typeof target !== "object" || target === null || !("@perdure/source" in target)) return [];
     const source = target["@perdure/source"];
     return typeof source === "string" ? [`${folder}/${source.replace(/^\.\//, "")}`] : [];

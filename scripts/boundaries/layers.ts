@@ -31,7 +31,6 @@ const layers: readonly Layer[] = [
   },
   { packages: /^@perdure\/world-.+$/, mayUse: /^@perdure\/(errors|world)$/ },
   { packages: /^@perdure\/(cli|inspector|testing)$/, mayUse: /^@perdure\/(errors|world|serde|core)$/ },
-  { packages: /^@perdure\/sim$/, mayUse: /^@perdure\/(errors|world|serde|core)$/ },
   { packages: /^perdure$/, mayUse: /^@perdure\/.+$/ },
 ];
 
@@ -43,7 +42,7 @@ export function packageNameOf(specifier: string): string {
 
 /** True for the packages that only this repository runs: they sit on top of everything. */
 function isTop(folder: string): boolean {
-  return folder === "" || folder === "bench" || folder === "e2e" || folder.startsWith("examples/");
+  return folder === "" || folder === "bench" || folder === "e2e" || folder === "sim" || folder.startsWith("examples/");
 }
 
 /** A workspace package, as far as the layer rules care. */

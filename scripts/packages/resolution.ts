@@ -2,6 +2,7 @@ import { checkPackage, type Package } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import type { Finding } from "../finding.ts";
+import { entrySubpaths } from "../workspace.ts";
 import type { Tarball } from "./tarballs.ts";
 
 /**
@@ -14,7 +15,7 @@ const notServed = new Set(["node10", "node16-cjs"]);
 export async function checkResolution({ owner, bytes }: Tarball, files: Package): Promise<Finding[]> {
   const file = `${owner.folder}/package.json`;
   const { messages, pkg } = await publint({ strict: true, pack: { tarball: bytes.buffer } });
-  const analysis = await checkPackage(files);
+  const analysis = await checkPackage(files, { entrypoints: entrySubpaths(owner.manifest) });
   const problems = analysis.types === false ? [] : analysis.problems;
   return [
     ...messages.map((message): Finding => {

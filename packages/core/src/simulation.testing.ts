@@ -1,0 +1,16 @@
+/** The rooms of the engine that the simulator drives. Only this repository can import it; it is not published. */
+export { HydrationMemo } from "./hydrate/hydration-memo.ts";
+export { bundleId, type HeldBundle, packBundle, type StoredBundle } from "./realm/bundle.ts";
+export { guestAbi, guestSource } from "./realm/guest-source.ts";
+export { RealmCache } from "./realm/realm-cache.ts";
+export { watchRejections } from "./realm/rejections.ts";
+export { tokenHash } from "./replay/correlation-id.ts";
+export { Execution } from "./replay/execution.ts";
+export { unguarded } from "./replay/history.testing.ts";
+export { crockford } from "./run/crockford.ts";
+export { mintRunId } from "./run/run-id.ts";
+export { BundleShelf } from "./worker/bundle-shelf.ts";
+export { ExecutionFactory } from "./worker/execution-factory.ts";
+export { startHeartbeat } from "./worker/heartbeat.ts";
+export { type WorkerOptions, workerSettings } from "./worker/settings.ts";
+export { EngineWorker } from "./worker/worker.ts";
