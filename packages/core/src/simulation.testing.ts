@@ -1,4 +1,6 @@
 /** The rooms of the engine that the simulator drives. Only this repository can import it; it is not published. */
+
+export { workflowInput } from "./client/workflow-input.ts";
 export { HydrationMemo } from "./hydrate/hydration-memo.ts";
 export { bundleId, type HeldBundle, packBundle, type StoredBundle } from "./realm/bundle.ts";
 export { guestAbi, guestSource } from "./realm/guest-source.ts";
@@ -9,6 +11,8 @@ export { Execution } from "./replay/execution.ts";
 export { unguarded } from "./replay/history.testing.ts";
 export { crockford } from "./run/crockford.ts";
 export { mintRunId } from "./run/run-id.ts";
+export { getStepMetadata, getWorkflowMetadata } from "./step/context.ts";
+export { provideBundles, registerStep, registerWorkflow, type StepFunction } from "./step/registry.ts";
 export { BundleShelf } from "./worker/bundle-shelf.ts";
 export { ExecutionFactory } from "./worker/execution-factory.ts";
 export { startHeartbeat } from "./worker/heartbeat.ts";

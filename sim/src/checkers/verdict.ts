@@ -1,0 +1,71 @@
+/** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
+import { isDeepStrictEqual } from "node:util";
+import type { HeldBundle } from "@perdure/core/simulation";
+import { hydrate } from "@perdure/serde";
+import { Chance } from "../kernel/chance.ts";
+import type { Promises } from "../ledger/promises.ts";
+import type { Report } from "../ledger/violation.ts";
+import { interpret } from "../programs/interpret.ts";
+import type { Program } from "../programs/program.ts";
+import type { SimStore, StoredRun } from "../store/sim-store.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { judgeReplays } from "./replays.ts";
+
+/** One build of the application that runs were started with. */
+export interface KnownBuild {
+  readonly program: Program;
+  readonly bundle: HeldBundle;
+}
+
+export interface VerdictParts {
+  readonly seed: number;
+  readonly store: SimStore;
+  readonly watch: LogWatch;
+  readonly promises: Promises;
+  readonly builds: readonly KnownBuild[];
+  readonly report: Report;
+}
+
+/** Judges the whole schedule. Returns how many replays were compared. */
+export function judge(parts: VerdictParts): number {
+  const { store, watch, promises, report, seed } = parts;
+  watch.look();
+  watch.judgeAtEnd();
+  promises.judge(store, report);
+  const chance = Chance.of(seed, "replays");
+  let replays = 0;
+  for (const [runId, stored] of store.space.runs) {
+    if (stored.run.parked === null) judgeEnd(runId, stored, report);
+    const build = parts.builds.find(({ bundle }) => bundle.id === stored.run.bundleId);
+    if (build === undefined) continue;
+    const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle }, chance);
+    replays += verdict.replays;
+    if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
+    judgeResult(runId, stored, build.program, report);
+  }
+  return replays;
+}
+
+/** Q5: with faults stopped, every run comes to its end. */
+function judgeEnd(runId: string, { run, events }: StoredRun, report: Report): void {
+  if (run.status === "completed" || run.status === "failed" || run.status === "cancelled") return;
+  const last = events.at(-1);
+  const row = `owner ${run.owner}, epoch ${run.epoch}, wake-up ${run.wakeAt}`;
+  report("Q5", runId, `the run did not come to its end: ${run.status}, tail ${run.tail} (${last?.type}), ${row}`);
+}
+
+/** The result of a program that depends on nothing but its input is the one that the reference interpreter gives. */
+function judgeResult(runId: string, { events }: StoredRun, program: Program, report: Report): void {
+  const last = events.at(-1);
+  const [created] = events;
+  if (!program.confluent || last?.type !== "run_completed" || created?.type !== "run_created") return;
+  if (created.payload === null || last.payload === null) return;
+  const [inputs] = hydrate(created.payload) as [{ readonly tokens: string; readonly n: number }];
+  const expected = interpret(program, inputs);
+  const found = hydrate(last.payload);
+  if (!isDeepStrictEqual(found, expected)) {
+    report("S6", runId, `the result is not what the program computes: ${JSON.stringify([found, expected], replacer)}`);
+  }
+}
+
+const replacer = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);

@@ -1,0 +1,171 @@
+/**
+ * What a seed decides before anything runs: the program, the processes, how the worker is set up, which faults may strike
+ * and how often. Plain data, so that a failing schedule can be printed, cut down and run again.
+ */
+import type { IsolationMode } from "@perdure/world";
+import { Chance } from "../kernel/chance.ts";
+import { type Fault, faults, type Probe, possiblePairs } from "./catalogue.ts";
+
+/** One fault that strikes for certain: at the n-th time that the probe is passed. */
+export interface Target {
+  readonly probe: Probe;
+  readonly fault: Fault;
+  readonly nth: number;
+}
+
+/** How workers are set up; a subset of the worker's options, and what the store can do. */
+export interface WorkerSetup {
+  readonly mode: "resident" | "replay";
+  readonly stepsPerWorker: number;
+  readonly stepsPerRun: number;
+  readonly residentRunsMax: number;
+  readonly claimedRunsMax: number;
+  readonly holdMs: number;
+  readonly sweepMs: number;
+  readonly leaseMs: number;
+  readonly compareAndAppend: boolean;
+  readonly maxEventsPerAppend: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  /** Seed of the program; several schedules share one. */
+  readonly programSeed: number;
+  readonly setup: WorkerSetup;
+  readonly processCount: number;
+  readonly runs: readonly PlannedRun[];
+  /** Probability of each fault each time that it could strike. */
+  readonly rates: Readonly<Record<Fault, number>>;
+  readonly targets: readonly Target[];
+  /** How long faults strike, in virtual milliseconds. */
+  readonly faultyMs: number;
+  /** Whether hints reach workers at all. */
+  readonly hints: boolean;
+}
+
+export interface PlannedRun {
+  /** Milliseconds after the beginning. */
+  readonly startAfterMs: number;
+  /** By a worker, with its first turn, or by a client that is none. */
+  readonly by: "worker" | "client";
+  readonly isolation: IsolationMode;
+  /** Runs of the same name share their hook tokens. */
+  readonly tokens: string;
+  readonly n: number;
+  /** Runs of the same key are one run. */
+  readonly key: string | null;
+}
+
+/** What is left of a plan when it is cut down, and how to cut it down. */
+export interface PlanCuts {
+  readonly without?: readonly Fault[];
+  readonly runs?: number;
+  readonly processes?: number;
+  readonly targets?: boolean;
+}
+
+/** The largest rates: a process that crashes at every fifth probe would never get anywhere. */
+const rateMax: Readonly<Record<Fault, number>> = {
+  refused: 0.15,
+  "lost request": 0.12,
+  "lost answer": 0.15,
+  duplicate: 0.2,
+  delay: 0.3,
+  "old prefix": 0.3,
+  crash: 0.02,
+  pause: 0.015,
+  stop: 0.004,
+  deploy: 0.004,
+  "clock jump": 0.01,
+  "store clock jump": 0.004,
+  "hints lost": 0.05,
+  outage: 0.004,
+  cancel: 0.0015,
+  "payload storm": 0.01,
+  "memory pressure": 0.02,
+};
+
+/** Each program is run under this many different plans. */
+export const schedulesPerProgram = 4;
+
+/** The plan of a seed, cut down as asked. */
+export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
+  const chance = Chance.of(seed, "plan");
+  const processCount = chance.between(1, 3);
+  const plan: Plan = {
+    seed,
+    programSeed: Math.floor(seed / schedulesPerProgram),
+    setup: drawSetup(Chance.of(seed, "setup")),
+    processCount,
+    runs: drawRuns(Chance.of(seed, "runs")),
+    rates: drawRates(Chance.of(seed, "rates")),
+    targets: drawTargets(seed),
+    faultyMs: chance.pick([300, 2_000, 10_000, 30_000]),
+    hints: chance.flag(0.75),
+  };
+  return cut(plan, cuts);
+}
+
+function cut(plan: Plan, cuts: PlanCuts): Plan {
+  const without = new Set<string>(cuts.without ?? []);
+  const rates = Object.fromEntries(faults.map((fault) => [fault, without.has(fault) ? 0 : plan.rates[fault]]));
+  return {
+    ...plan,
+    rates: rates as Plan["rates"],
+    runs: plan.runs.slice(0, cuts.runs ?? plan.runs.length),
+    processCount: Math.min(plan.processCount, cuts.processes ?? plan.processCount),
+    targets: cuts.targets === false ? [] : plan.targets.filter(({ fault }) => !without.has(fault)),
+  };
+}
+
+function drawSetup(chance: Chance): WorkerSetup {
+  const leaseMs = chance.pick([60, 400, 3_500, 3_500]);
+  return {
+    mode: chance.flag(0.7) ? "resident" : "replay",
+    stepsPerWorker: chance.pick([1, 2, 5, 200, 200]),
+    stepsPerRun: chance.pick([1, 2, 50, 50]),
+    residentRunsMax: chance.pick([1, 2, 10_000, 10_000]),
+    claimedRunsMax: chance.pick([1, 2, 20_000, 20_000]),
+    holdMs: chance.pick([1, 10, 1_500]),
+    sweepMs: Math.min(leaseMs, chance.pick([20, 200, 1_000])),
+    leaseMs,
+    compareAndAppend: chance.flag(0.8),
+    maxEventsPerAppend: chance.pick([4, 7, 100_000, 100_000]),
+  };
+}
+
+function drawRuns(chance: Chance): PlannedRun[] {
+  const count = chance.pick([1, 1, 2, 3]);
+  const sharesTokens = chance.flag(0.4);
+  const sharesKey = chance.flag(0.2);
+  return Array.from({ length: count }, (_, index) => ({
+    startAfterMs: chance.heavyTail(400),
+    by: chance.flag(0.6) ? ("worker" as const) : ("client" as const),
+    isolation: chance.flag(0.12) ? ("run" as const) : ("shared" as const),
+    tokens: sharesTokens ? "shared" : `own-${index}`,
+    n: chance.between(0, 5),
+    key: sharesKey ? "one" : null,
+  }));
+}
+
+/** Each fault is off in half of the seeds; where it is on, it is mostly rare. */
+function drawRates(chance: Chance): Plan["rates"] {
+  const quiet = chance.flag(0.1);
+  const draw = (fault: Fault): number => {
+    const on = chance.flag(0.5);
+    const rate = rateMax[fault] * chance.next() ** 1.5;
+    return on && !quiet ? rate : 0;
+  };
+  return Object.fromEntries(faults.map((fault) => [fault, draw(fault)])) as Plan["rates"];
+}
+
+const targetsPerPlan = 3;
+
+/** Walks through all pairs, so that each is tried as often as the others, whatever chance does. */
+function drawTargets(seed: number): Target[] {
+  const chance = Chance.of(seed, "targets");
+  return Array.from({ length: targetsPerPlan }, (_, index) => {
+    const [probe, fault] = possiblePairs[(seed * targetsPerPlan + index) % possiblePairs.length] ?? possiblePairs[0];
+    return { probe, fault, nth: chance.pick([1, 1, 1, 2, 3, 5]) };
+  });
+}

@@ -1,0 +1,24 @@
+/** One build of the application, as a process loads it: its workflow, its bundle, its steps. */
+import { provideBundles, registerStep, registerWorkflow, type StepFunction } from "@perdure/core/simulation";
+import type { CompiledProgram } from "../programs/compile.ts";
+
+/** Runs a step body: the name of the step and its arguments. */
+export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknown>;
+
+const source = { file: "program.ts", line: 1 };
+
+/** Does what the host module of the program does when it is evaluated: registers workflow and steps in this process. */
+export function loadBuild({ bundle, workflowId, steps, maxRetries }: CompiledProgram, runBody: RunBody): void {
+  for (const [id, name] of steps) {
+    const fn: StepFunction = (...args) => runBody(name, args);
+    const retries = maxRetries.get(id);
+    registerStep(id, retries === undefined ? fn : Object.assign(fn, { maxRetries: retries }), {
+      name,
+      shape: null,
+      ...source,
+    });
+  }
+  registerWorkflow(workflowId, () => undefined, { name: "main", ...source });
+  const { code, map, workflows } = bundle;
+  provideBundles(async () => ({ code, map, workflows, steps: [...steps.keys()] }));
+}

@@ -1,0 +1,259 @@
+/**
+ * One simulated installation: a store, worker processes that come and go, outsiders, and the faults that a plan lets strike.
+ * It owns who lives and what strikes do to them; `run-schedule.ts` owns the course of a schedule.
+ */
+import { RunParkedError, StoreError } from "@perdure/errors";
+import { judgeWakeUps } from "../checkers/wake-up.ts";
+import { LogWatch } from "../checkers/log-watch.ts";
+import type { Fault, Probe } from "../faults/catalogue.ts";
+import type { Plan } from "../faults/plan.ts";
+import { Striker } from "../faults/striker.ts";
+import { Chance } from "../kernel/chance.ts";
+import { epoch, Scheduler } from "../kernel/scheduler.ts";
+import { Trace } from "../kernel/trace.ts";
+import { Bodies } from "../ledger/bodies.ts";
+import { Promises } from "../ledger/promises.ts";
+import type { Violation } from "../ledger/violation.ts";
+import type { Participant } from "../process/participant.ts";
+import { SimProcess } from "../process/sim-process.ts";
+import type { CompiledProgram } from "../programs/compile.ts";
+import { type Environment, Network } from "../store/network.ts";
+import { SimStore } from "../store/sim-store.ts";
+import { Outsiders } from "../traffic/outsiders.ts";
+
+const dayMs = 86_400_000;
+/** A process that is gone is followed by another after at most this long. */
+const restartMsMax = 3_000;
+const outageMsMax = 5_000;
+const storeJumpMs = 60_000;
+/** A schedule that is red already is not followed for ever. */
+const violationsMax = 20;
+
+/** Reasons for parking that the faults of a plan can lead to. All others are findings. */
+const expectedParking: ReadonlySet<string> = new Set(["stalled", "needs_step"]);
+
+export interface SimulationParts {
+  readonly plan: Plan;
+  /** The builds of the application: the first, and the one that a deploy brings. */
+  readonly builds: readonly [CompiledProgram, ...CompiledProgram[]];
+  readonly keepTrace: boolean;
+}
+
+export class Simulation implements Environment {
+  readonly scheduler: Scheduler;
+  readonly store: SimStore;
+  readonly striker: Striker;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly bodies: Bodies;
+  readonly promises = new Promises();
+  readonly watch: LogWatch;
+  readonly outsiders: Outsiders;
+  readonly violations: Violation[] = [];
+  readonly processes = new Set<SimProcess>();
+  /** Faults strike and processes are replaced at leisure; afterwards everything is healed. */
+  #isHealed = false;
+  #spawned = 0;
+  #build = 0;
+  readonly #plan: Plan;
+  readonly #builds: SimulationParts["builds"];
+  readonly #chance: Chance;
+
+  constructor({ plan, builds, keepTrace }: SimulationParts) {
+    const { seed, setup } = plan;
+    this.#plan = plan;
+    this.#builds = builds;
+    this.#chance = Chance.of(seed, "environment");
+    this.trace = new Trace({ keepLines: keepTrace });
+    this.scheduler = new Scheduler(Chance.of(seed, "schedule"));
+    this.store = new SimStore(this.scheduler, setup);
+    this.striker = new Striker(plan);
+    const { scheduler, store, striker, trace } = this;
+    const report = this.report.bind(this);
+    this.watch = new LogWatch({
+      store,
+      report,
+      onEvent: (runId, { type, position, epoch: writer, correlationId }) =>
+        trace.add(scheduler.now, runId, `${position} ${type} ${correlationId ?? ""} by epoch ${writer}`),
+    });
+    this.network = new Network({
+      scheduler,
+      striker,
+      chance: Chance.of(seed, "network"),
+      trace,
+      store,
+      environment: this,
+      onApplied: () => {
+        this.watch.look();
+        judgeWakeUps(store, this.watch, report);
+      },
+      hints: plan.hints,
+    });
+    const { network, promises } = this;
+    this.bodies = new Bodies({ scheduler, store, network, trace, report });
+    this.outsiders = new Outsiders({
+      plan,
+      chance: Chance.of(seed, "outsiders"),
+      scheduler,
+      network,
+      store,
+      promises,
+      workers: () => [...this.processes].filter((process) => !process.isStopping),
+      build: builds[0],
+    });
+    for (let index = 0; index < plan.processCount; index += 1) this.#spawnAfter(this.#chance.int(20));
+  }
+
+  report(invariant: string, runId: string | null, message: string): void {
+    this.trace.add(this.scheduler.now, runId ?? "-", `VIOLATION ${invariant}: ${message}`);
+    if (this.violations.length >= violationsMax) return;
+    this.violations.push({ invariant, runId, message, afterMs: this.scheduler.now - epoch });
+  }
+
+  /** Every planned run exists, and every run has ended or is parked. */
+  get isSettled(): boolean {
+    if (!this.outsiders.allStarted && !this.#isHealed) return false;
+    for (const { run } of this.store.space.runs.values()) {
+      const isOver = run.status === "completed" || run.status === "failed" || run.status === "cancelled";
+      if (!isOver && run.parked === null) return false;
+    }
+    return true;
+  }
+
+  /** Something strikes that is not about one call. */
+  strike(fault: Fault, _probe: Probe, who: Participant): void {
+    const { scheduler, network } = this;
+    const chance = this.#chance;
+    switch (fault) {
+      case "crash":
+        who.crash();
+        break;
+      case "pause":
+        who.pause(this.#plan.setup.leaseMs * chance.pick([0.1, 0.9, 1.2, 3]));
+        break;
+      case "hints lost":
+        network.dropHints();
+        network.hintsLostUntil = scheduler.now + chance.heavyTail(outageMsMax);
+        break;
+      case "outage":
+        network.outageUntil = scheduler.now + chance.heavyTail(outageMsMax);
+        break;
+      case "store clock jump":
+        this.store.skewMs += chance.between(-storeJumpMs, storeJumpMs);
+        break;
+      case "cancel":
+        this.outsiders.cancelSomeRun();
+        break;
+      case "payload storm":
+        this.outsiders.sendPayloads(chance.between(1, 8));
+        break;
+      default:
+        if (who instanceof SimProcess) this.#strikeProcess(fault, who);
+    }
+  }
+
+  #strikeProcess(fault: Fault, process: SimProcess): void {
+    const chance = this.#chance;
+    switch (fault) {
+      case "stop":
+        process.stop();
+        break;
+      case "deploy":
+        this.#build = (this.#build + 1) % this.#builds.length;
+        if (chance.flag(0.5)) process.stop();
+        else process.crash();
+        break;
+      case "clock jump":
+        process.env.skewMs += chance.between(-dayMs, dayMs) * chance.pick([0.001, 0.1, 1]);
+        process.env.skewMs = Math.round(process.env.skewMs);
+        break;
+      case "memory pressure":
+        process.env.heap = 0.9;
+        break;
+    }
+  }
+
+  /** The end of the faults: nothing strikes any more, the store is back, and every process that stood still goes on. */
+  heal(): void {
+    this.#isHealed = true;
+    this.striker.isActive = false;
+    this.network.outageUntil = 0;
+    this.network.hintsLostUntil = 0;
+    for (const process of this.processes) {
+      process.pausedUntil = Math.min(process.pausedUntil, this.scheduler.now);
+      // Some runs need steps that only the one build has, and some those of the other.
+      if (this.#builds.length > 1) process.stop();
+    }
+    if (this.processes.size === 0) this.#spawnAfter(0);
+  }
+
+  /** Operators put back what was parked for want of workers that live. */
+  async unparkAll(): Promise<void> {
+    const world = this.store.connect();
+    for (const { run } of this.store.space.runs.values()) {
+      if (run.parked !== null && expectedParking.has(run.parked.reason)) await world.unpark(run.runId);
+    }
+  }
+
+  /**
+   * Everybody goes home until just before or after something is due: all processes die or stop, and time jumps. Idle hours
+   * cost nothing then, and end in a cold start.
+   */
+  night(until: number): void {
+    for (const process of [...this.processes]) process.crash();
+    this.scheduler.jumpTo(until);
+  }
+
+  /** Bodies that run in a process that lives. */
+  get runningBodies(): number {
+    return this.bodies.countRunning();
+  }
+
+  #spawnAfter(ms: number): void {
+    this.scheduler.after(ms, null, () => {
+      if (this.processes.size < this.#plan.processCount) this.#spawn();
+    });
+  }
+
+  #spawn(): void {
+    this.#spawned += 1;
+    const process = new SimProcess({
+      name: `worker-${this.#spawned}`,
+      seed: this.#plan.seed,
+      scheduler: this.scheduler,
+      network: this.network,
+      setup: this.#plan.setup,
+      build: this.#isHealed ? allSteps(this.#builds) : (this.#builds[this.#build] ?? this.#builds[0]),
+      runBody: (owner, name, args) => this.bodies.run(owner, name, args),
+      onLine: (owner, runId, text) => this.trace.add(this.scheduler.now, owner.name, `prints for ${runId}: ${text}`),
+      onError: (owner, error) => this.#judgeError(owner, error),
+      onGone: (gone) => {
+        this.trace.add(this.scheduler.now, gone.name, "is gone");
+        this.processes.delete(gone);
+        this.#spawnAfter(this.#isHealed ? 1 : this.#chance.heavyTail(restartMsMax));
+      },
+    });
+    this.processes.add(process);
+  }
+
+  /** A worker tells of stores that fail and of runs that it parks; anything else is a defect. */
+  #judgeError(process: SimProcess, error: unknown): void {
+    if (StoreError.is(error)) return;
+    if (RunParkedError.is(error)) {
+      const { runId, reason, detail } = error;
+      if (!expectedParking.has(reason)) this.report("R4", runId, `parked by ${process.name}: ${reason}: ${detail}`);
+      return;
+    }
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    this.report("Q4", null, `${process.name} reports what is no failure of the store: ${text}`);
+  }
+}
+
+/** A build that has the steps of all builds, as the application has when every run has what it needs. */
+function allSteps(builds: readonly [CompiledProgram, ...CompiledProgram[]]): CompiledProgram {
+  return {
+    ...builds[0],
+    steps: new Map(builds.flatMap(({ steps }) => [...steps])),
+    maxRetries: new Map(builds.flatMap(({ maxRetries }) => [...maxRetries])),
+  };
+}

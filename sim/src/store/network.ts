@@ -1,0 +1,227 @@
+/**
+ * What lies between a participant and the store. Every call is split into the way there, the moment in the store and the
+ * way back, and at each of them a fault can strike. The store itself is never wrong.
+ */
+import { StoreError } from "@perdure/errors";
+import type { AppendRequest, LogEvent, WakeHint, World } from "@perdure/world";
+import type { Fault, Operation, Phase, Probe } from "../faults/catalogue.ts";
+import type { Striker } from "../faults/striker.ts";
+import type { Chance } from "../kernel/chance.ts";
+import type { Scheduler } from "../kernel/scheduler.ts";
+import type { Trace } from "../kernel/trace.ts";
+import type { Participant } from "../process/participant.ts";
+import type { SimStore } from "./sim-store.ts";
+
+/** What a strike does that is not about one call. */
+export interface Environment {
+  strike(fault: Fault, probe: Probe, who: Participant): void;
+}
+
+export interface NetworkParts {
+  readonly scheduler: Scheduler;
+  readonly striker: Striker;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly store: SimStore;
+  readonly environment: Environment;
+  /** Called when the store has applied a call, before anybody learns of it. */
+  readonly onApplied: () => void;
+  /** False: no hint ever reaches a worker. */
+  readonly hints: boolean;
+}
+
+interface Call<T> {
+  readonly from: Participant;
+  readonly operation: Operation;
+  readonly apply: () => Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  /** The read is to be answered with less than there is. */
+  readonly isOld: boolean;
+}
+
+/** The longest that a delayed call takes. */
+const delayMsMax = 20_000;
+
+/** Faults that change how a call goes; all others are the environment's. */
+const callFaults: ReadonlySet<Fault> = new Set([
+  "refused",
+  "lost request",
+  "lost answer",
+  "duplicate",
+  "delay",
+  "old prefix",
+]);
+
+export class Network {
+  /** Until this moment the store cannot be reached. */
+  outageUntil = 0;
+  /** Until this moment hints are lost. */
+  hintsLostUntil = 0;
+  readonly #parts: NetworkParts;
+  /** Hints that are under way. */
+  readonly #hints = new Set<() => void>();
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  /** Everything that was on its way to a listener is lost. */
+  dropHints(): void {
+    for (const cancel of this.#hints) cancel();
+    this.#hints.clear();
+  }
+
+  /** The store as this participant sees it. */
+  connect(from: Participant): World {
+    const inner = this.#parts.store.connect();
+    const call = <T>(operation: Operation, apply: () => Promise<T>): Promise<T> => this.#call(from, operation, apply);
+    return {
+      ...inner,
+      runs: {
+        ...inner.runs,
+        create: (request) =>
+          call(request.eager === null ? "create.client" : "create.eager", () => inner.runs.create(request)),
+        list: (filter) => call("list", () => inner.runs.list(filter)),
+      },
+      log: {
+        read: (runId, range) => call("read", () => inner.log.read(runId, range)),
+        append: (runId, request) => call(operationOf(request), () => inner.log.append(runId, request)),
+      },
+      claims: {
+        heartbeat: (worker) => call("heartbeat", () => inner.claims.heartbeat(worker)),
+        claim: (request) => call("claim", () => inner.claims.claim(request)),
+        poll: (workerId) => call("poll", () => inner.claims.poll(workerId)),
+        release: (runId, release) => call("release", () => inner.claims.release(runId, release)),
+        retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
+        heartbeatThread: () => null,
+      },
+      hooks: { find: (hash) => call("find", () => inner.hooks.find(hash)) },
+      bundles: {
+        put: (id, bytes) => call("bundle.put", () => inner.bundles.put(id, bytes)),
+        get: (id) => call("bundle.get", () => inner.bundles.get(id)),
+      },
+      park: (runId, epoch, parked) => call("park", () => inner.park(runId, epoch, parked)),
+      unpark: (runId) => call("unpark", () => inner.unpark(runId)),
+      wake: { listen: (callback) => this.#listen(from, inner, callback) },
+    };
+  }
+
+  /** Tells the environment of what strikes at a probe, and gives back what concerns the call itself. */
+  pass(probe: Probe, who: Participant): ReadonlySet<Fault> {
+    const { striker, environment, trace, scheduler } = this.#parts;
+    const strikes = striker.pass(probe);
+    if (strikes.length === 0) return nothing;
+    const own = new Set<Fault>();
+    for (const fault of strikes) {
+      if (!who.isAlive) break;
+      striker.struck(probe, fault);
+      trace.add(scheduler.now, who.name, `! ${fault} at ${probe}`);
+      if (callFaults.has(fault)) own.add(fault);
+      else environment.strike(fault, probe, who);
+    }
+    return own;
+  }
+
+  /** Milliseconds that one way takes. */
+  latencyMs(delayed: boolean): number {
+    const { chance } = this.#parts;
+    return chance.int(3) + (delayed ? chance.heavyTail(delayMsMax) : 0);
+  }
+
+  #call<T>(from: Participant, operation: Operation, apply: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    // A process that is gone waits for ever.
+    if (!from.isAlive) return promise;
+    const { scheduler, chance } = this.#parts;
+    const strikes = this.pass(`${operation}:sent`, from);
+    const call: Call<T> = { from, operation, apply, resolve, reject, isOld: strikes.has("old prefix") };
+    const ms = this.latencyMs(strikes.has("delay"));
+    if (scheduler.now < this.outageUntil || strikes.has("refused")) {
+      this.#answer(call, ms, () => reject(unavailable("none")));
+    } else if (strikes.has("lost request")) {
+      this.#answer(call, ms, () => reject(unavailable("unknown")));
+    } else if (from.isAlive || chance.flag(0.5)) {
+      // What a process sent before it died may still arrive.
+      scheduler.after(ms, null, () => this.#arrive(call));
+    }
+    return promise;
+  }
+
+  #arrive<T>(call: Call<T>): void {
+    const answered = this.#apply(call);
+    answered.then(
+      (value) => this.#applied(call, () => call.resolve(call.isOld ? this.#older(value) : value)),
+      (error: unknown) => this.#applied(call, () => call.reject(error)),
+    );
+  }
+
+  #apply<T>({ from, operation, apply }: Call<T>): Promise<T> {
+    const { trace, scheduler, onApplied } = this.#parts;
+    const answer = apply();
+    trace.add(scheduler.now, "store", `${operation} of ${from.name}`);
+    onApplied();
+    return answer;
+  }
+
+  #applied<T>(call: Call<T>, settle: () => void): void {
+    const { scheduler, chance } = this.#parts;
+    const strikes = this.pass(`${call.operation}:applied`, call.from);
+    if (strikes.has("duplicate")) {
+      const ms = chance.heavyTail(delayMsMax);
+      scheduler.after(ms, null, () => void this.#apply(call).catch(() => {}));
+    }
+    const lost = strikes.has("lost answer");
+    this.#answer(call, this.latencyMs(strikes.has("delay")), lost ? () => call.reject(unavailable("unknown")) : settle);
+  }
+
+  #answer<T>({ from, operation }: Call<T>, ms: number, settle: () => void): void {
+    const { scheduler } = this.#parts;
+    const phase: Phase = "answered";
+    scheduler.after(ms, from, () => {
+      this.pass(`${operation}:${phase}`, from);
+      if (!from.isAlive) return;
+      if (from.pausedUntil > scheduler.now) scheduler.after(0, from, settle);
+      else settle();
+    });
+  }
+
+  /** A read that is answered by a copy which lags behind, or cut short. */
+  #older<T>(value: T): T {
+    const events = value as readonly LogEvent[];
+    return events.slice(0, this.#parts.chance.int(events.length + 1)) as T;
+  }
+
+  #listen(from: Participant, inner: World, callback: (hint: WakeHint) => void): () => void {
+    const { scheduler, hints } = this.#parts;
+    const stop = inner.wake?.listen((hint) => {
+      if (hints && scheduler.now >= this.hintsLostUntil) this.#sendHint(from, this.latencyMs(false), () => callback(hint), true);
+    });
+    return () => stop?.();
+  }
+
+  #sendHint(to: Participant, ms: number, tell: () => void, mayFail: boolean): void {
+    const { scheduler, chance } = this.#parts;
+    const cancel = scheduler.after(ms, to, () => {
+      this.#hints.delete(cancel);
+      const strikes = mayFail ? this.pass("hint", to) : nothing;
+      if (!to.isAlive) return;
+      if (strikes.has("duplicate")) this.#sendHint(to, chance.heavyTail(delayMsMax), tell, false);
+      if (strikes.has("delay")) this.#sendHint(to, chance.heavyTail(delayMsMax), tell, false);
+      else tell();
+    });
+    this.#hints.add(cancel);
+  }
+}
+
+const nothing: ReadonlySet<Fault> = new Set();
+
+function operationOf(request: AppendRequest): Operation {
+  if (request.by === "outside") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
+  if (request.ifTail !== null) return "append.speculative";
+  return request.facts.length > 0 ? "append.facts" : "append.decisions";
+}
+
+function unavailable(outcome: "none" | "unknown"): StoreError {
+  return new StoreError("STORE_UNAVAILABLE", "The simulated store did not answer.", { outcome });
+}
