@@ -1,0 +1,73 @@
+/** Builds printed programs with the real compiler. */
+import { hash } from "node:crypto";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleWorkflow, transformHost } from "@perdure/compiler";
+import { bundleId, guestAbi, guestSource, type HeldBundle } from "@perdure/core/simulation";
+import { maxRetriesOf } from "./step-bodies.ts";
+
+/** A program as the engine runs it. */
+export interface CompiledProgram {
+  readonly source: string;
+  readonly bundle: HeldBundle;
+  readonly workflowId: string;
+  /** The module's steps: ids to names. */
+  readonly steps: ReadonlyMap<string, string>;
+  /** Ids of steps to the retries that the engine grants them. */
+  readonly maxRetries: ReadonlyMap<string, number>;
+}
+
+/** Programs that are kept, those used last. */
+const keptMax = 256;
+
+const kept = new Map<string, Promise<CompiledProgram>>();
+
+/** Builds a printed program. Concurrent requests for one source share one build, and sources used last are kept. */
+export function compileProgram(source: string): Promise<CompiledProgram> {
+  const found = kept.get(source);
+  const building = found ?? build(source);
+  kept.delete(source);
+  kept.set(source, building);
+  if (found === undefined) building.catch(() => kept.delete(source));
+  for (const oldest of kept.keys()) {
+    if (kept.size <= keptMax) break;
+    kept.delete(oldest);
+  }
+  return building;
+}
+
+/** Each source has a folder of its own and the same name in it, so that the ids of functions are those of any program. */
+async function build(source: string): Promise<CompiledProgram> {
+  const root = join(workshop(), hash("sha256", source));
+  const file = join(root, "program.ts");
+  mkdirSync(root, { recursive: true });
+  writeFileSync(file, source);
+  try {
+    const { code, map, workflows } = await bundleWorkflow({ file, root });
+    const steps = transformHost(source, { file, root, sourceMap: false })?.manifest.steps ?? [];
+    const [workflow] = workflows;
+    if (workflow === undefined) throw new Error("The module has no workflow.");
+    const stored = { abi: guestAbi, guest: guestSource, code, map, workflows: [workflow.id] };
+    return {
+      source,
+      bundle: { id: bundleId(stored), ...stored },
+      workflowId: workflow.id,
+      steps: new Map(steps.map(({ id, name }) => [id, name])),
+      maxRetries: new Map(steps.map(({ id, name }) => [id, maxRetriesOf(name)])),
+    };
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+let folder: string | null = null;
+
+/** The temporary folder of this process, which is removed when the process ends. */
+function workshop(): string {
+  if (folder !== null) return folder;
+  const made = realpathSync(mkdtempSync(join(tmpdir(), "perdure-sim-")));
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  folder = made;
+  return made;
+}
