@@ -8,8 +8,13 @@ import { getHeapStatistics } from "node:v8";
 
 /** Clock, chance and timers, as the engine asks for them. */
 export interface Env {
-  /** Milliseconds since the epoch, an integer. */
+  /** The wall clock: milliseconds since the epoch, an integer. It may jump, in either direction. */
   now(): number;
+  /**
+   * Milliseconds since a moment of no meaning, an integer, by a clock that nobody sets: what passes between two calls has
+   * passed, whatever happens to the wall clock. It may stand still while the machine is suspended.
+   */
+  elapsed(): number;
   /** A number in [0, 1), for jitter; never for anything that workflow code can see. */
   random(): number;
   /** Unpredictable bytes: run ids, seeds, idempotency keys. */
@@ -48,6 +53,7 @@ function freshBytes(size: number): Uint8Array {
 /** The real clock, randomness and timers of the process. */
 export const systemEnv: Env = {
   now: () => Date.now(),
+  elapsed: () => Math.floor(performance.now()),
   random: () => Math.random(),
   randomBytes: freshBytes,
   setTimer(ms, callback) {

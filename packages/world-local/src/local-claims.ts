@@ -35,7 +35,7 @@ export function localClaims(store: Store, hasOwnClock: boolean): WorldClaims {
       const idle = await store.read(() => nothingToClaim(store, request));
       return idle ?? store.write((announce) => claimRuns(store, request, announce));
     },
-    poll: (workerId) => store.read(() => pollRuns(store, workerId)),
+    poll: (workerId, which = "moved") => store.read(() => pollRuns(store, workerId, which)),
     release: (runId, request) => store.write((announce) => releaseRun(store, runId, request, announce)),
     async retire(workerId) {
       await store.write((announce) => retireWorker(store, workerId, announce));
@@ -133,13 +133,20 @@ function nextDue(store: Store, workflows: readonly string[]): number | null {
   return next;
 }
 
-function pollRuns(store: Store, workerId: string): readonly PolledRun[] {
+function pollRuns(store: Store, workerId: string, which: "moved" | "held"): readonly PolledRun[] {
+  const found = which === "held" ? store.runs.select("owner = ?", [workerId]) : movedRuns(store, workerId);
+  return found.map(({ run: { runId, epoch, tail, status } }) => ({ runId, epoch, tail, status }));
+}
+
+function movedRuns(store: Store, workerId: string): readonly StoredRun[] {
   const storeNow = store.settings.now();
   const moved = "owner = ? AND tail > max(claim_tail, ifnull(append_last, 0))";
   const ended = "ended_owner = ? AND ended_at > ?";
-  return [...store.runs.select(moved, [workerId]), ...store.runs.select(ended, [workerId, storeNow - endedShownMs])]
-    .filter(({ run }) => isPolled(run, workerId, storeNow))
-    .map(({ run: { runId, epoch, tail, status } }) => ({ runId, epoch, tail, status }));
+  const candidates = [
+    ...store.runs.select(moved, [workerId]),
+    ...store.runs.select(ended, [workerId, storeNow - endedShownMs]),
+  ];
+  return candidates.filter(({ run }) => isPolled(run, workerId, storeNow));
 }
 
 function releaseRun(

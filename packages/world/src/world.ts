@@ -140,9 +140,10 @@ export interface WorldClaims {
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /**
    * The worker's claimed runs to which somebody else has written since the driver's last append, and those that somebody
-   * else ended while it held them: see `isPolled`.
+   * else ended while it held them: see `isPolled`. With `held`: every run that the worker has claimed. That is asked for
+   * after an answer was lost, by which the worker may hold runs that it has never heard of.
    */
-  poll(workerId: string): Promise<readonly PolledRun[]>;
+  poll(workerId: string, which?: "moved" | "held"): Promise<readonly PolledRun[]>;
   /**
    * Give a claim back. `moved`: the tail is not `ifTail`, keep driving. `fenced`: it was no longer yours. Sending it again
    * is safe: see `admitRelease`.

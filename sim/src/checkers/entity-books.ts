@@ -99,10 +99,7 @@ export class EntityBooks {
     }
   }
 
-  #applyToStep(
-    id: string,
-    event: LogEvent<"step_started" | "step_retrying" | "step_completed" | "step_failed">,
-  ): void {
+  #applyToStep(id: string, event: LogEvent<"step_started" | "step_retrying" | "step_completed" | "step_failed">): void {
     const { position, type } = event;
     const step = this.steps.get(id);
     if (step === undefined) {
@@ -112,15 +109,20 @@ export class EntityBooks {
     if (step.isDone) this.#report("S1", `${type} at ${position} of a step that has its result`);
     if (event.type === "step_started") {
       if (event.data.attempt !== step.attempt || event.data.delivery !== step.delivery + 1) {
-        this.#report("S5", `delivery ${event.data.attempt}.${event.data.delivery} follows ${step.attempt}.${step.delivery}`);
+        this.#report(
+          "S5",
+          `delivery ${event.data.attempt}.${event.data.delivery} follows ${step.attempt}.${step.delivery}`,
+        );
       }
       if (this.#storeNow() < step.retryAt) this.#report("T1", `a retry was started early, at ${position}`);
       Object.assign(step, { delivery: event.data.delivery, epoch: event.epoch });
       return;
     }
-    if (step.epoch !== event.epoch) this.#report("S4", `${type} at ${position} is of a claim that does not own the attempt`);
+    if (step.epoch !== event.epoch)
+      this.#report("S4", `${type} at ${position} is of a claim that does not own the attempt`);
     if (event.type === "step_retrying") {
-      if (event.data.attempt !== step.attempt + 1) this.#report("S5", `attempt ${event.data.attempt} follows ${step.attempt}`);
+      if (event.data.attempt !== step.attempt + 1)
+        this.#report("S5", `attempt ${event.data.attempt} follows ${step.attempt}`);
       Object.assign(step, { attempt: event.data.attempt, delivery: 1, retryAt: event.data.retryAt });
     } else {
       const isCurrent = event.data.attempt === step.attempt && event.data.delivery === step.delivery;

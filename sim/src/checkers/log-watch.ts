@@ -68,7 +68,10 @@ export class LogWatch {
 
   #meet(runId: string, row: RunRecord): Seen {
     const { store } = this.#parts;
-    const books = new EntityBooks((invariant, message) => this.#report(invariant, runId, message), () => store.now());
+    const books = new EntityBooks(
+      (invariant, message) => this.#report(invariant, runId, message),
+      () => store.now(),
+    );
     const seen: Seen = { digests: [], books, row, lastFactAt: 0, ended: false };
     this.#seen.set(runId, seen);
     if (row.key === null) return seen;
@@ -125,7 +128,13 @@ export class LogWatch {
     if (isRowEnded(before) && fresh.length > 0) this.#report("L6", runId, "a log grew after its end");
     if (isRowEnded(row)) {
       if (!seen.ended) this.#report("X1", runId, `the row says ${row.status} and the log does not`);
-      if (row.owner !== null || row.wakeAt !== null) this.#report("T4", runId, "an ended run is claimed or will be woken");
+      if (row.owner !== null || row.wakeAt !== null)
+        this.#report("T4", runId, "an ended run is claimed or will be woken");
+    }
+    const outside = fresh.find(({ key }) => key !== null);
+    const isIdle = row.owner === null && row.parked === null && !isRowEnded(row);
+    if (outside !== undefined && isIdle && (row.wakeAt === null || row.wakeAt > this.#parts.store.now())) {
+      this.#report("Q1", runId, `nobody is woken for the ${outside.type} at ${outside.position}`);
     }
     const takenOver = row.owner !== null && before.owner !== row.owner && before !== row;
     if (takenOver && before.owner !== null) this.#takeover(runId, before, row);

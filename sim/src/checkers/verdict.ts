@@ -1,12 +1,12 @@
 /** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import type { HeldBundle } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
 import type { Promises } from "../ledger/promises.ts";
 import type { Report } from "../ledger/violation.ts";
-import { interpret } from "../programs/interpret.ts";
-import type { Program } from "../programs/program.ts";
+import { type Expected, interpret } from "../programs/interpret.ts";
+import type { Inputs, Program } from "../programs/program.ts";
 import type { SimStore, StoredRun } from "../store/sim-store.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { judgeReplays } from "./replays.ts";
@@ -58,14 +58,16 @@ function judgeEnd(runId: string, { run, events }: StoredRun, report: Report): vo
 function judgeResult(runId: string, { events }: StoredRun, program: Program, report: Report): void {
   const last = events.at(-1);
   const [created] = events;
-  if (!program.confluent || last?.type !== "run_completed" || created?.type !== "run_created") return;
-  if (created.payload === null || last.payload === null) return;
-  const [inputs] = hydrate(created.payload) as [{ readonly tokens: string; readonly n: number }];
+  if (!program.confluent || created?.type !== "run_created" || created.payload === null) return;
+  if (last?.type !== "run_completed" && last?.type !== "run_failed") return;
+  const [inputs] = hydrate(created.payload) as [Inputs];
   const expected = interpret(program, inputs);
-  const found = hydrate(last.payload);
+  const value = last.payload === null ? undefined : hydrate(last.payload);
+  const found: Expected =
+    last.type === "run_completed"
+      ? { kind: "returned", value }
+      : { kind: "thrown", name: value instanceof Error ? value.name : String(value) };
   if (!isDeepStrictEqual(found, expected)) {
-    report("S6", runId, `the result is not what the program computes: ${JSON.stringify([found, expected], replacer)}`);
+    report("S6", runId, `the result is not what the program computes: ${inspect([found, expected], { depth: 6 })}`);
   }
 }
-
-const replacer = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);

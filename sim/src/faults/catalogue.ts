@@ -17,6 +17,7 @@ export const operations = [
   "read",
   "claim",
   "poll",
+  "poll.held",
   "release",
   "heartbeat",
   "retire",

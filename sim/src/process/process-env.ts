@@ -1,7 +1,7 @@
 /** Clock, chance and timers of one simulated process. */
 import type { Env } from "@perdure/core";
 import type { Chance } from "../kernel/chance.ts";
-import type { Owner, Scheduler } from "../kernel/scheduler.ts";
+import { epoch, type Owner, type Scheduler } from "../kernel/scheduler.ts";
 
 export class ProcessEnv implements Env {
   /** What the wall clock of the process is ahead of true time. */
@@ -23,6 +23,10 @@ export class ProcessEnv implements Env {
 
   now(): number {
     return this.#scheduler.now + this.skewMs;
+  }
+
+  elapsed(): number {
+    return this.#scheduler.now - epoch;
   }
 
   random(): number {

@@ -2,7 +2,7 @@
  * A worker process: the real engine worker with its real heartbeat, on a simulated clock and network. It can crash, stand
  * still, and be told to stop.
  */
-import type { World } from "@perdure/world";
+
 import {
   BundleShelf,
   crockford,
@@ -14,6 +14,7 @@ import {
   watchRejections,
   workerSettings,
 } from "@perdure/core/simulation";
+import type { World } from "@perdure/world";
 import type { WorkerSetup } from "../faults/plan.ts";
 import { Chance } from "../kernel/chance.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
@@ -113,7 +114,13 @@ export class SimProcess implements Participant {
   /** The bundle as this process would start a run with it, stored in the world. */
   async bundle(): Promise<HeldBundle> {
     const { workflowId } = this.build;
-    return await this.#shelf.ofWorkflow({ id: workflowId, fn: () => undefined, name: "main", file: "program.ts", line: 1 });
+    return await this.#shelf.ofWorkflow({
+      id: workflowId,
+      fn: () => undefined,
+      name: "main",
+      file: "program.ts",
+      line: 1,
+    });
   }
 
   async #boot(): Promise<void> {

@@ -3,8 +3,8 @@
  * It owns who lives and what strikes do to them; `run-schedule.ts` owns the course of a schedule.
  */
 import { RunParkedError, StoreError } from "@perdure/errors";
-import { judgeWakeUps } from "../checkers/wake-up.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
+import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
 import type { Plan } from "../faults/plan.ts";
 import { Striker } from "../faults/striker.ts";
@@ -85,7 +85,7 @@ export class Simulation implements Environment {
       environment: this,
       onApplied: () => {
         this.watch.look();
-        judgeWakeUps(store, this.watch, report);
+        judgeWakeUps(store, this.watch, setup.sweepMs, report);
       },
       hints: plan.hints,
     });

@@ -91,7 +91,8 @@ export class Network {
       claims: {
         heartbeat: (worker) => call("heartbeat", () => inner.claims.heartbeat(worker)),
         claim: (request) => call("claim", () => inner.claims.claim(request)),
-        poll: (workerId) => call("poll", () => inner.claims.poll(workerId)),
+        poll: (workerId, which) =>
+          call(which === "held" ? "poll.held" : "poll", () => inner.claims.poll(workerId, which)),
         release: (runId, release) => call("release", () => inner.claims.release(runId, release)),
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
@@ -195,7 +196,8 @@ export class Network {
   #listen(from: Participant, inner: World, callback: (hint: WakeHint) => void): () => void {
     const { scheduler, hints } = this.#parts;
     const stop = inner.wake?.listen((hint) => {
-      if (hints && scheduler.now >= this.hintsLostUntil) this.#sendHint(from, this.latencyMs(false), () => callback(hint), true);
+      if (hints && scheduler.now >= this.hintsLostUntil)
+        this.#sendHint(from, this.latencyMs(false), () => callback(hint), true);
     });
     return () => stop?.();
   }

@@ -1,7 +1,7 @@
 /** The one store of a schedule: the memory world's data, with a clock of its own. */
-import { MemoryStore, type MemoryWorldOptions } from "@perdure/world/memory";
-import { createMemoryWorld } from "@perdure/world/memory";
+
 import type { World } from "@perdure/world";
+import { createMemoryWorld, MemoryStore, type MemoryWorldOptions } from "@perdure/world/memory";
 import type { WorkerSetup } from "../faults/plan.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
 

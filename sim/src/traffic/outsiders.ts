@@ -2,8 +2,9 @@
  * Everybody outside of the workers: who starts runs, sends payloads and cancels. Each errand is a client of its own, which
  * sends again what it cannot know the outcome of, under the same key, as the client library does.
  */
-import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
+
 import { guestAbi, mintRunId, packBundle, workflowInput } from "@perdure/core/simulation";
+import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
 import { type AppendResult, type CreateRequest, specVersion } from "@perdure/world";
 import type { Plan, PlannedRun } from "../faults/plan.ts";
@@ -31,8 +32,10 @@ export interface OutsiderParts {
 
 /** An errand gives up after so many sendings. */
 const sendingsMax = 8;
+/** Nobody sends to a run whose log is longer than this: reading it in every way costs the square of it. */
+const logEventsMax = 150;
 /** A start that failed is tried again after this long. */
-const startAgainMs = 150;
+const startAgainMs = 4_000;
 
 export class Outsiders {
   #count = 0;
@@ -53,8 +56,10 @@ export class Outsiders {
   /** Send so many payloads, each to an open hook of chance. */
   sendPayloads(count: number): void {
     const { store, chance } = this.#parts;
+    const isLong = ({ runId }: { readonly runId: string }): boolean => (store.run(runId)?.run.tail ?? 0) > logEventsMax;
+    const tokens = [...store.space.tokens].filter(([, hook]) => !isLong(hook)).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
-      const token = chance.oneOf([...store.space.tokens.keys()]);
+      const token = chance.oneOf(tokens);
       if (token !== undefined) this.#errand((client) => this.#send(client, token));
     }
   }
@@ -89,8 +94,16 @@ export class Outsiders {
 
   async #cancel(client: Client, runId: string): Promise<void> {
     const key = `cancel-${client.name}`;
-    const fact = { type: "run_cancelled" as const, correlationId: null, at: null, data: { reason: null }, payload: null };
-    const result = await this.#append(client, runId, () => client.world.log.append(runId, { by: "outside", key, fact }));
+    const fact = {
+      type: "run_cancelled" as const,
+      correlationId: null,
+      at: null,
+      data: { reason: null },
+      payload: null,
+    };
+    const result = await this.#append(client, runId, () =>
+      client.world.log.append(runId, { by: "outside", key, fact }),
+    );
     this.#note(runId, key, "run_cancelled", result);
   }
 
@@ -119,12 +132,11 @@ export class Outsiders {
   #startLater(run: PlannedRun, ms: number): void {
     const { scheduler } = this.#parts;
     scheduler.after(ms, null, () => {
+      if (!this.#waiting.has(run)) return;
       if (run.by === "client") this.#errand((client) => this.#startAsClient(client, run));
       else this.#startInWorker(run);
       // Whoever wanted the run looks whether it came to be, and asks again.
-      scheduler.after(startAgainMs * 20, null, () => {
-        if (this.#waiting.has(run)) this.#startLater(run, startAgainMs);
-      });
+      this.#startLater(run, startAgainMs);
     });
   }
 
@@ -132,10 +144,7 @@ export class Outsiders {
     const { workers, chance, scheduler, store } = this.#parts;
     const able = workers().filter((process) => process.engine?.hasRoom === true);
     const process = chance.oneOf(able);
-    if (process === undefined) {
-      this.#startLater(run, startAgainMs);
-      return;
-    }
+    if (process === undefined) return;
     scheduler.after(0, process, () => {
       const begin = async (): Promise<void> => {
         const bundle = await process.bundle();
@@ -211,4 +220,3 @@ async function attempt<T>(client: Client, scheduler: Scheduler, call: () => Prom
   }
   return undefined;
 }
-

@@ -32,11 +32,11 @@ export class OpenWork {
     else if (event.type === "wait_completed") this.waits.delete(id);
   }
 
-  /** The earliest wait or retry; null when there is none. */
-  nextDue(): number | null {
-    let earliest: number | null = null;
-    for (const due of this.waits.values()) if (earliest === null || due < earliest) earliest = due;
-    for (const due of this.retries.values()) if (earliest === null || due < earliest) earliest = due;
-    return earliest;
+  /** The earliest wait or retry that is due after this moment; null when there is none. */
+  nextDue(after = Number.NEGATIVE_INFINITY): number | null {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const due of this.waits.values()) if (due > after && due < earliest) earliest = due;
+    for (const due of this.retries.values()) if (due > after && due < earliest) earliest = due;
+    return earliest === Number.POSITIVE_INFINITY ? null : earliest;
   }
 }

@@ -330,12 +330,15 @@ export class RunMachine {
 
   /** Nothing to write: wait for running bodies or a near timer, else give the run back. */
   #rest(storeNow: number): readonly Effect[] {
-    const due = this.#held.work.nextDue();
-    const delayMs = due === null ? null : Math.max(0, due - storeNow);
-    if (this.#held.runningCount > 0 || (delayMs !== null && delayMs <= this.#setup.holdMs)) {
-      return [{ kind: "setTimer", delayMs }];
+    const { work, runningCount } = this.#held;
+    if (runningCount > 0) {
+      // What is due already waits for a slot: the body that finishes next takes it up, and no timer.
+      const next = work.nextDue(storeNow);
+      return [{ kind: "setTimer", delayMs: next === null ? null : next - storeNow }];
     }
-    return this.#release(due);
+    const due = work.nextDue();
+    if (due === null || due - storeNow > this.#setup.holdMs) return this.#release(due);
+    return [{ kind: "setTimer", delayMs: Math.max(0, due - storeNow) }];
   }
 
   #release(wakeAt: number | null): readonly Effect[] {

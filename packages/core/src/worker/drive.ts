@@ -78,7 +78,7 @@ export class Drive {
   }
 
   #input(input: MachineInput): void {
-    if (!this.#abandoned) this.#guarded(() => this.machine.input(input, this.#host.env.now()));
+    if (!this.#abandoned) this.#guarded(() => this.machine.input(input, this.#host.env.elapsed()));
   }
 
   /** A defect, or a log that cannot be read, parks the run; it never takes the worker down. */

@@ -66,7 +66,7 @@ class WorkerHeartbeat implements Heartbeat {
   constructor(options: HeartbeatOptions, beatAt: number) {
     this.#options = options;
     this.#beatAt = beatAt;
-    this.#tickAt = options.env.now();
+    this.#tickAt = options.env.elapsed();
     this.#startThread();
     if (this.#thread === null) this.#beatAfter(options.intervalMs);
     this.#tickLater();
@@ -74,7 +74,7 @@ class WorkerHeartbeat implements Heartbeat {
 
   tick(): void {
     const { env, stuckAfterMs, worker, onStuck } = this.#options;
-    const now = env.now();
+    const now = env.elapsed();
     const stillMs = now - this.#tickAt;
     this.#tickAt = now;
     // Without a thread the beats paused with the loop, and it is the lease that says when that began to matter.
@@ -84,7 +84,9 @@ class WorkerHeartbeat implements Heartbeat {
 
   alive(): boolean {
     const beatAt = Math.max(this.#beatAt, this.#thread?.beatAt() ?? 0);
-    return !this.#stopped && this.#options.env.now() - beatAt < this.#options.worker.leaseMs;
+    // A wall clock that was set back proves nothing: the next beat does.
+    const ageMs = this.#options.env.now() - beatAt;
+    return !this.#stopped && ageMs >= 0 && ageMs < this.#options.worker.leaseMs;
   }
 
   async stop(): Promise<void> {

@@ -27,6 +27,10 @@ export class VirtualEnv implements Env {
     return this.#now;
   }
 
+  elapsed(): number {
+    return this.#now;
+  }
+
   /** Mulberry32 (Tommy Ettinger, public domain): good enough for jitter and ids of tests. */
   random(): number {
     this.#seed = (this.#seed + 0x6d2b79f5) >>> 0;

@@ -65,7 +65,9 @@ export class EngineWorker {
   /** When a failure of the store was last told, by its code. */
   readonly #toldAt = new Map<string, number>();
   /** Claimed runs whose bundle is being fetched. */
-  readonly #taking = new Set<Promise<void>>();
+  readonly #taking = new Map<string, Promise<void>>();
+  /** An answer was lost, or a run could not be given back: this worker may hold runs that it does not drive. */
+  #mayHoldMore = false;
   #claiming = false;
   #claimAgain = false;
   #polling = false;
@@ -111,7 +113,7 @@ export class EngineWorker {
   async start(runId: string, bundle: HeldBundle, run: Omit<EagerRequest, "namespace">): Promise<string> {
     const request = { ...run, namespace: this.#parts.namespace };
     const drive = this.#newDrive({ runId, epoch: 1, bundle });
-    drive.begin(() => drive.machine.start(request, this.#parts.env.now()));
+    drive.begin(() => drive.machine.start(request, this.#parts.env.elapsed()));
     return await drive.started;
   }
 
@@ -131,7 +133,7 @@ export class EngineWorker {
     this.#cancelClaimTimer?.();
     this.#cancelPollTimer?.();
     for (const drive of this.#drives.values()) drive.shutdown();
-    await Promise.all(this.#taking);
+    await Promise.all(this.#taking.values());
     const cancelGrace = this.#parts.env.setTimer(graceMs, () => {
       for (const drive of this.#drives.values()) drive.abandon();
     });
@@ -178,17 +180,19 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
+      if (this.#mayHoldMore) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
       if (mayClaim && room > 0) {
         const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
-        this.#clock.observe(result.storeNow, env.now());
+        this.#clock.observe(result.storeNow, env.elapsed());
         for (const claimed of result.runs) this.#take(claimed);
         if (result.runs.length === room) pauseMs = 0;
         else if (result.nextWakeAt !== null)
           pauseMs = Math.min(pauseMs, Math.max(0, result.nextWakeAt - result.storeNow));
       }
     } catch (error) {
+      this.#mayHoldMore = true;
       this.#tell(error);
     }
     this.#claiming = false;
@@ -201,16 +205,39 @@ export class EngineWorker {
     }
   }
 
+  /**
+   * Q1: what this worker holds in the store and does not drive is given back at once, for nobody else may take it while this
+   * worker lives. Called between two claims, so that no claim is under way.
+   */
+  async #giveBackUndriven(): Promise<void> {
+    const { claims } = this.#parts.world;
+    let left = false;
+    for (const { runId, epoch, tail } of await claims.poll(this.id, "held")) {
+      if (this.#drives.has(runId) || this.#taking.has(runId)) continue;
+      const back = { epoch, ifTail: tail, wakeAt: this.#storeNow() };
+      if ((await claims.release(runId, back)) === "moved") left = true;
+    }
+    this.#mayHoldMore = left;
+  }
+
+  /** An estimate of the store's clock. */
+  #storeNow(): number {
+    return this.#clock.estimate(this.#parts.env.elapsed());
+  }
+
   /** A claim that comes in after `stop` is given straight back. */
   #take({ run, epoch }: ClaimedRun): void {
     if (this.#stopping) {
-      const back = { epoch, ifTail: run.tail, wakeAt: this.#clock.estimate(this.#parts.env.now()) };
+      const back = { epoch, ifTail: run.tail, wakeAt: this.#storeNow() };
       this.#parts.world.claims.release(run.runId, back).catch(this.#parts.onError);
       return;
     }
-    const taking = this.#drive(run, epoch).catch(this.#parts.onError);
-    this.#taking.add(taking);
-    void taking.then(() => this.#taking.delete(taking));
+    const taking = this.#drive(run, epoch).catch((error: unknown) => {
+      this.#mayHoldMore = true;
+      this.#parts.onError(error);
+    });
+    this.#taking.set(run.runId, taking);
+    void taking.then(() => this.#taking.delete(run.runId));
   }
 
   async #drive(run: RunRecord, epoch: number): Promise<void> {
@@ -238,7 +265,7 @@ export class EngineWorker {
         await park({ reason: "undecodable", detail: sentenceOf(error), position: 1 });
       } else {
         onError(error);
-        const wakeAt = this.#clock.estimate(this.#parts.env.now()) + settings.sweepMs;
+        const wakeAt = this.#storeNow() + settings.sweepMs;
         await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
       }
     }
@@ -247,7 +274,7 @@ export class EngineWorker {
 
   /** A parked run waits for people, who must not have to look for it. */
   #reportParked(runId: string, { reason, detail, position }: Fault): void {
-    const since = this.#clock.estimate(this.#parts.env.now());
+    const since = this.#storeNow();
     this.#parts.onError(new RunParkedError(runId, { reason, detail, position, since }, parkedHint(reason)));
   }
 
@@ -288,7 +315,7 @@ export class EngineWorker {
       this.#parts.onError(error);
       return;
     }
-    const now = this.#parts.env.now();
+    const now = this.#parts.env.elapsed();
     if (now - (this.#toldAt.get(error.code) ?? Number.NEGATIVE_INFINITY) < toldAgainMs) return;
     this.#toldAt.set(error.code, now);
     this.#parts.onError(error);
@@ -298,6 +325,8 @@ export class EngineWorker {
     if (this.#drives.get(drive.runId) === drive) this.#drives.delete(drive.runId);
     this.#slots.drop(drive.runId);
     memo.clear();
+    // Whether the claim is really gone, a drive that gave up does not know.
+    if (end.kind === "fenced") this.#mayHoldMore = true;
     if (end.kind === "ended") this.#executions.judgeRejections(bundle);
     if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
     const residence = drive.machine.takeResidence();

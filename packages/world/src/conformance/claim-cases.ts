@@ -282,6 +282,21 @@ const polling = [
     bench.advance(1);
     deepEqual(await bench.world.claims.poll("w1"), []);
   }),
+  scenario("Q1: a worker whose answers were lost can ask for everything that it holds", async (bench) => {
+    for (let count = 0; count < 3; count += 1) await bench.create();
+    const mine = [await bench.claim("w1"), await bench.claim("w1")].map(({ runId }) => runId).sort();
+    await bench.claim("w2");
+    const held = plain(await bench.world.claims.poll("w1", "held")) as { readonly runId: string }[];
+    deepEqual(held.map(({ runId }) => runId).sort(), mine);
+    for (const { runId } of held) {
+      deepEqual(
+        held.find((run) => run.runId === runId),
+        { runId, epoch: 1, tail: 1, status: "pending" },
+      );
+    }
+    deepEqual(await bench.world.claims.poll("w1"), []);
+    deepEqual(await bench.world.claims.poll("w3", "held"), []);
+  }),
   scenario("a poll does not show what the worker itself ended, nor what nobody held", async (bench) => {
     const driver = await bench.drive("w1");
     const idle = await bench.drive("w1");

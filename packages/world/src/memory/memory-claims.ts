@@ -13,8 +13,8 @@ export function memoryClaims(session: Session): WorldClaims {
     async claim(request) {
       return claimRuns(session, request);
     },
-    async poll(workerId) {
-      return pollRuns(session, workerId);
+    async poll(workerId, which) {
+      return which === "held" ? heldRuns(session, workerId) : pollRuns(session, workerId);
     },
     async release(runId, request) {
       session.assertOpen();
@@ -93,6 +93,13 @@ function take(session: Session, stored: StoredRun, workerId: string, storeNow: n
   const takeover = takeOver(stored.run, workerId, storeNow);
   session.space.setRun(stored, takeover.run);
   if (takeover.kind === "claimed") into.push({ run: stored.run, epoch: stored.run.epoch });
+}
+
+function heldRuns(session: Session, workerId: string): PolledRun[] {
+  session.assertOpen();
+  return [...session.space.heldBy(workerId)].map(({ run: { runId, epoch, tail, status } }) => {
+    return { runId, epoch, tail, status };
+  });
 }
 
 function pollRuns(session: Session, workerId: string): PolledRun[] {
