@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleWorkflow, transformHost } from "@perdure/compiler";
+import { bundleWorkflow } from "@perdure/compiler";
 import { bundleId, guestAbi, guestSource, type HeldBundle } from "@perdure/core/simulation";
 import { maxRetriesOf } from "./step-bodies.ts";
 
@@ -12,7 +12,7 @@ export interface CompiledProgram {
   readonly source: string;
   readonly bundle: HeldBundle;
   readonly workflowId: string;
-  /** The module's steps: ids to names. */
+  /** The steps that the bundle can call: ids to names. */
   readonly steps: ReadonlyMap<string, string>;
   /** Ids of steps to the retries that the engine grants them. */
   readonly maxRetries: ReadonlyMap<string, number>;
@@ -44,8 +44,7 @@ async function build(source: string): Promise<CompiledProgram> {
   mkdirSync(root, { recursive: true });
   writeFileSync(file, source);
   try {
-    const { code, map, workflows } = await bundleWorkflow({ file, root });
-    const steps = transformHost(source, { file, root, sourceMap: false })?.manifest.steps ?? [];
+    const { code, map, workflows, steps } = await bundleWorkflow({ file, root });
     const [workflow] = workflows;
     if (workflow === undefined) throw new Error("The module has no workflow.");
     const stored = { abi: guestAbi, guest: guestSource, code, map, workflows: [workflow.id] };

@@ -1,4 +1,5 @@
 /** Prints statements and operations. Names are numbered in the order of the text, so they are unique in it. */
+import { indented, listed } from "./layout.ts";
 import { HookPrinter } from "./print-hook.ts";
 import type { Block, Call, KeptType, Operation, Sleep, Statement } from "./program.ts";
 
@@ -246,10 +247,3 @@ function printSleep({ ms, form }: Sleep): string {
   if (form === "number") return `sleep(${ms})`;
   return ms > 0 && ms % 1_000 === 0 ? `sleep("${ms / 1_000}s")` : `sleep("${ms}ms")`;
 }
-
-/** The text's lines, each two columns to the right. */
-function indented(lines: readonly string[]): readonly string[] {
-  return lines.flatMap((line) => line.split("\n")).map((line) => `  ${line}`);
-}
-
-const listed = (items: readonly string[]): readonly string[] => indented(items.map((item) => `${item},`));
