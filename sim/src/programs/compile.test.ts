@@ -5,23 +5,36 @@ import { pathToFileURL } from "node:url";
 import { compileHost } from "@perdure/compiler";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compileProgram } from "./compile.ts";
+import { editedProgram } from "./edit.ts";
 import { generateProgram } from "./generate.ts";
 import { programOf } from "./kinds.ts";
 import { printProgram, stepHostKey } from "./print.ts";
 import { type Statement, stepNames } from "./program.ts";
 import { bodyNames } from "./step-bodies.ts";
 
-const seeds = Array.from({ length: 300 }, (_, seed) => seed);
+/** The test of the interpreter builds the confluent ones. */
+const seeds = Array.from({ length: 200 }, (_, seed) => seed);
 
 describe("compileProgram", () => {
   it("builds every program, with the ids that each of them has", async () => {
     for (const seed of seeds) {
-      const program = generateProgram(seed);
+      const program = generateProgram(seed, { confluent: false });
       const { bundle, workflowId, steps } = await compileProgram(printProgram(program));
       expect(workflowId).toBe("workflow//./program//main");
       expect(bundle.workflows).toEqual([workflowId]);
       const names = stepNames(program.root);
       expect([...steps].sort()).toEqual(names.map((name) => [`step//./program//${name}`, name]));
+    }
+  });
+
+  it("builds programs at the same time as well as one after the other", async () => {
+    const sources = seeds.slice(0, 8).map((seed) => printProgram(editedProgram(generateProgram(seed))));
+    const together = await Promise.all(sources.map(compileProgram));
+    for (const [index, { source, bundle }] of together.entries()) {
+      expect(source).toBe(sources[index]);
+      // A comment makes it another source with the same bundle, which is therefore built again, alone.
+      const alone = await compileProgram(`${source}// again\n`);
+      expect(bundle.id).toBe(alone.bundle.id);
     }
   });
 
