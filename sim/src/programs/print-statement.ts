@@ -176,11 +176,11 @@ export class StatementPrinter {
     const name = this.#name("items");
     if (from === "list") {
       const list = operations.map((operation) => `quiet(${this.#operation(operation)})`);
-      return [`const ${name} = await Array.fromAsync([`, ...listed(list), "]);", ...this.#mixed(name)];
+      return [`const ${name} = await Array.fromAsync<unknown>([`, ...listed(list), "]);", ...this.#mixed(name)];
     }
     const yields = operations.map((operation) => `yield ${this.#operation(operation)};`);
     return [
-      `const ${name} = await Array.fromAsync((async function* () {`,
+      `const ${name} = await Array.fromAsync<unknown>((async function* () {`,
       ...indented(yields),
       "})());",
       ...this.#mixed(name),
