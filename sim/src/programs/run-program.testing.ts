@@ -20,7 +20,7 @@ const payloadsPerHook = 4;
 const answerMs = 4;
 /** So long that the beats of a worker are few while a program sleeps for a day. */
 const leaseMs = 3_600_000;
-const sweepMs = 60_000;
+const sweepMs = 3_600_000;
 const patienceMs = 60 * 86_400_000;
 
 export async function runProgram(program: Program, compiled: CompiledProgram, inputs: Inputs): Promise<ProgramRun> {
