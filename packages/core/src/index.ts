@@ -1,4 +1,4 @@
-export type { Hook, HookOptions } from "./client/hook-types.ts";
+export type { Hook, HookConflict, HookOptions } from "./client/hook-types.ts";
 export { getHookByToken, type HookEntity, type ResumeHookOptions, resumeHook } from "./client/hooks.ts";
 export { createHook, sleep } from "./client/host-stand-ins.ts";
 export { type GetRunOptions, getRun, type Run } from "./client/run-handle.ts";

@@ -15,6 +15,8 @@ export { getStepMetadata, getWorkflowMetadata } from "./step/context.ts";
 export { provideBundles, registerStep, registerWorkflow, type StepFunction } from "./step/registry.ts";
 export { BundleShelf } from "./worker/bundle-shelf.ts";
 export { ExecutionFactory } from "./worker/execution-factory.ts";
+export { Harness } from "./worker/harness.testing.ts";
 export { startHeartbeat } from "./worker/heartbeat.ts";
 export { type WorkerOptions, workerSettings } from "./worker/settings.ts";
+export { VirtualEnv } from "./worker/virtual-env.testing.ts";
 export { EngineWorker } from "./worker/worker.ts";

@@ -4,6 +4,7 @@ export {
   getStepMetadata,
   getWorkflowMetadata,
   type Hook,
+  type HookConflict,
   type HookOptions,
   type StepMetadata,
   sleep,

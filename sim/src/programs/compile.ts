@@ -1,9 +1,8 @@
 /** Builds printed programs with the real compiler. */
-import { hash } from "node:crypto";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleWorkflow, transformHost } from "@perdure/compiler";
+import { bundleWorkflow } from "@perdure/compiler";
 import { bundleId, guestAbi, guestSource, type HeldBundle } from "@perdure/core/simulation";
 import { maxRetriesOf } from "./step-bodies.ts";
 
@@ -12,7 +11,7 @@ export interface CompiledProgram {
   readonly source: string;
   readonly bundle: HeldBundle;
   readonly workflowId: string;
-  /** The module's steps: ids to names. */
+  /** The steps that the bundle can call: ids to names. */
   readonly steps: ReadonlyMap<string, string>;
   /** Ids of steps to the retries that the engine grants them. */
   readonly maxRetries: ReadonlyMap<string, number>;
@@ -37,15 +36,13 @@ export function compileProgram(source: string): Promise<CompiledProgram> {
   return building;
 }
 
-/** Each source has a folder of its own and the same name in it, so that the ids of functions are those of any program. */
+/** All programs are the same file of the same project, so that the ids of functions are those of any program. */
 async function build(source: string): Promise<CompiledProgram> {
-  const root = join(workshop(), hash("sha256", source));
+  const root = mkdtempSync(join(realpathSync(tmpdir()), "perdure-sim-"));
   const file = join(root, "program.ts");
-  mkdirSync(root, { recursive: true });
-  writeFileSync(file, source);
   try {
-    const { code, map, workflows } = await bundleWorkflow({ file, root });
-    const steps = transformHost(source, { file, root, sourceMap: false })?.manifest.steps ?? [];
+    writeFileSync(file, source);
+    const { code, map, workflows, steps } = await bundleWorkflow({ file, root });
     const [workflow] = workflows;
     if (workflow === undefined) throw new Error("The module has no workflow.");
     const stored = { abi: guestAbi, guest: guestSource, code, map, workflows: [workflow.id] };
@@ -59,15 +56,4 @@ async function build(source: string): Promise<CompiledProgram> {
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
-}
-
-let folder: string | null = null;
-
-/** The temporary folder of this process, which is removed when the process ends. */
-function workshop(): string {
-  if (folder !== null) return folder;
-  const made = realpathSync(mkdtempSync(join(tmpdir(), "perdure-sim-")));
-  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  folder = made;
-  return made;
 }

@@ -3,7 +3,7 @@ import { type Block, childrenOf, type Node, nodesOf, type Operation, type Progra
 import { bodyOf } from "./step-bodies.ts";
 
 /** From here on a sleep outlasts what a worker keeps in memory for. */
-export const longMs = 1_000;
+const longMs = 1_000;
 /** A sleep of a day. */
 export const dayMs = 86_400_000;
 
@@ -11,7 +11,7 @@ export const dayMs = 86_400_000;
 const failingBodies: ReadonlySet<string> = new Set(["flaky", "twice", "once", "later", "fatal", "refuse", "broken"]);
 
 /** True when the step can fail an attempt. */
-export const canFail = (stepName: string): boolean => failingBodies.has(bodyOf(stepName));
+const canFail = (stepName: string): boolean => failingBodies.has(bodyOf(stepName));
 
 /** How often each kind occurs in the tree. */
 export function countKinds(root: Block): Record<string, number> {

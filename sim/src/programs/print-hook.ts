@@ -1,4 +1,5 @@
 /** Prints the life of a hook. Whatever becomes of it is noted, a conflict too, and never reaches the running value by itself. */
+import { indented } from "./layout.ts";
 import type { Block, HookStatement } from "./program.ts";
 
 /** What the printer of hooks needs of the printer of everything. */
@@ -120,8 +121,4 @@ export class HookPrinter {
 
 function conflictNoted(label: string, name: string): readonly string[] {
   return [`note("${label}", v, (await ${name}.getConflict()) === null ? "ours" : "taken");`];
-}
-
-function indented(lines: readonly string[]): readonly string[] {
-  return lines.flatMap((line) => line.split("\n")).map((line) => `  ${line}`);
 }

@@ -1,4 +1,5 @@
 /** Prints statements and operations. Names are numbered in the order of the text, so they are unique in it. */
+import { indented, listed } from "./layout.ts";
 import { HookPrinter } from "./print-hook.ts";
 import type { Block, Call, KeptType, Operation, Sleep, Statement } from "./program.ts";
 
@@ -175,11 +176,11 @@ export class StatementPrinter {
     const name = this.#name("items");
     if (from === "list") {
       const list = operations.map((operation) => `quiet(${this.#operation(operation)})`);
-      return [`const ${name} = await Array.fromAsync([`, ...listed(list), "]);", ...this.#mixed(name)];
+      return [`const ${name} = await Array.fromAsync<unknown>([`, ...listed(list), "]);", ...this.#mixed(name)];
     }
     const yields = operations.map((operation) => `yield ${this.#operation(operation)};`);
     return [
-      `const ${name} = await Array.fromAsync((async function* () {`,
+      `const ${name} = await Array.fromAsync<unknown>((async function* () {`,
       ...indented(yields),
       "})());",
       ...this.#mixed(name),
@@ -246,10 +247,3 @@ function printSleep({ ms, form }: Sleep): string {
   if (form === "number") return `sleep(${ms})`;
   return ms > 0 && ms % 1_000 === 0 ? `sleep("${ms / 1_000}s")` : `sleep("${ms}ms")`;
 }
-
-/** The text's lines, each two columns to the right. */
-function indented(lines: readonly string[]): readonly string[] {
-  return lines.flatMap((line) => line.split("\n")).map((line) => `  ${line}`);
-}
-
-const listed = (items: readonly string[]): readonly string[] => indented(items.map((item) => `${item},`));

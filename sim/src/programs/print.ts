@@ -17,9 +17,10 @@ export function printProgram(program: Program): string {
 
 const header = `import { createHook, sleep } from "perdure";
 
+const stepHost: unique symbol = Symbol.for(${JSON.stringify(stepHostKey)});
 type StepHost = (name: string, args: readonly unknown[]) => Promise<unknown>;
 const onHost = (name: string, args: readonly unknown[]): Promise<unknown> =>
-  (globalThis as unknown as { [key: symbol]: StepHost })[Symbol.for(${JSON.stringify(stepHostKey)})](name, args);`;
+  (globalThis as unknown as { [stepHost]: StepHost })[stepHost](name, args);`;
 
 const signatures: Readonly<Record<string, readonly [parameters: string, args: string, result: string]>> = {
   echo: ["value: { a: number; list: number[] }", "[value]", "{ a: number; list: number[] }"],

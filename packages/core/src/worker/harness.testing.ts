@@ -27,6 +27,8 @@ export interface HarnessOptions extends WorkerOptions {
   readonly wrap?: (world: World) => World;
   readonly env?: VirtualEnv;
   readonly store?: MemoryStore;
+  /** The workflow that runs are created of and that workers claim; default: the one of {@link program}. */
+  readonly workflow?: string;
 }
 
 watchRejections();
@@ -50,9 +52,11 @@ export class Harness {
   /** Rejections of workflow code that nothing handled. */
   readonly strays = strays;
   readonly #options: HarnessOptions;
+  readonly #workflow: string;
 
   constructor(options: HarnessOptions = {}) {
     this.#options = options;
+    this.#workflow = options.workflow ?? workflowId;
     this.env = options.env ?? new VirtualEnv();
     this.store = options.store ?? new MemoryStore();
     this.world = this.openWorld();
@@ -66,10 +70,17 @@ export class Harness {
   async worker(options: WorkerOptions = {}): Promise<TestWorker> {
     const own = this.openWorld();
     const world = this.#options.wrap?.(own) ?? own;
-    const { wrap: _wrap, world: _world, env: _env, store: _store, ...workerOptions } = this.#options;
+    const {
+      wrap: _wrap,
+      world: _world,
+      env: _env,
+      store: _store,
+      workflow: _workflow,
+      ...workerOptions
+    } = this.#options;
     const settings = workerSettings({ ...workerOptions, ...options });
     const info = { id: `wrkr_${crockford(this.env.randomBytes(16))}`, leaseMs: settings.leaseMs };
-    const beat = () => own.claims.heartbeat({ ...info, workflows: [workflowId] });
+    const beat = () => own.claims.heartbeat({ ...info, workflows: [this.#workflow] });
     let beating = true;
     const loop = async (): Promise<void> => {
       if (!beating) return;
@@ -140,7 +151,7 @@ export class Harness {
       specVersion,
       guestAbi,
       bundleId: bundle.id,
-      workflowId,
+      workflowId: this.#workflow,
       workflowName: "main",
       seed: Buffer.from(this.env.randomBytes(32)).toString("hex"),
       isolation: "shared",
