@@ -240,7 +240,8 @@ export class Simulation implements Environment {
   #judgeError(process: SimProcess, error: unknown): void {
     if (StoreError.is(error)) return;
     if (RunParkedError.is(error)) {
-      const { runId, reason, detail } = error;
+      const { runId, parked } = error;
+      const { reason, detail } = parked;
       if (!expectedParking.has(reason)) this.report("R4", runId, `parked by ${process.name}: ${reason}: ${detail}`);
       return;
     }

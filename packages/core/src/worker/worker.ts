@@ -245,7 +245,7 @@ export class EngineWorker {
     const bundle = resident?.bundle ?? (await this.#bundleOf(run, epoch));
     if (bundle === null) return;
     const drive = this.#newDrive({ runId: run.runId, epoch, bundle });
-    drive.begin(() => drive.machine.claimed(resident?.residence ?? null));
+    drive.begin(() => drive.machine.claimed(resident?.residence ?? null, run.tail));
     if (this.#stopping) drive.shutdown();
   }
 
