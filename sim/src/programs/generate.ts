@@ -180,7 +180,7 @@ class StatementMaker {
   /** A failing step, mostly caught. */
   #failing(): Statement {
     const statement: Statement = { kind: "await", operation: this.#make.failingCall() };
-    return this.#chance.isHit(0.9) ? this.#caught(statement) : statement;
+    return this.#chance.isHit(0.95) ? this.#caught(statement) : statement;
   }
 
   #caught(statement: Statement): Statement {
