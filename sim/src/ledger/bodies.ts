@@ -2,14 +2,21 @@
  * Which step bodies ran, where and when: what the outside world would have seen of the effects. Judged at the moment of each
  * start, against what the store holds then.
  */
+import type { Env } from "@perdure/core";
 import { getStepMetadata, getWorkflowMetadata } from "@perdure/core/simulation";
 import type { Scheduler } from "../kernel/scheduler.ts";
 import type { Trace } from "../kernel/trace.ts";
-import type { SimProcess } from "../process/sim-process.ts";
-import { answerOf, errorOf } from "../programs/step-bodies.ts";
+import type { Participant } from "../process/participant.ts";
+import { answerOf, errorOf, type StepAnswer } from "../programs/step-bodies.ts";
 import type { Network } from "../store/network.ts";
 import type { SimStore } from "../store/sim-store.ts";
 import type { Report } from "./violation.ts";
+
+/** Where a body runs. */
+export interface BodyHost extends Participant {
+  readonly workerId: string;
+  readonly env: Pick<Env, "setTimer">;
+}
 
 /** One start of a step body. */
 export interface BodyRun {
@@ -18,16 +25,18 @@ export interface BodyRun {
   readonly name: string;
   readonly attempt: number;
   readonly delivery: number;
-  readonly process: SimProcess;
+  readonly process: BodyHost;
   isRunning: boolean;
 }
 
 export interface BodyParts {
   readonly scheduler: Scheduler;
   readonly store: SimStore;
-  readonly network: Network;
+  readonly network: Pick<Network, "pass">;
   readonly trace: Trace;
   readonly report: Report;
+  /** What a body answers; default: what the steps of generated programs do. */
+  readonly answer?: (body: BodyRun, args: readonly unknown[]) => StepAnswer;
 }
 
 export class Bodies {
@@ -41,14 +50,15 @@ export class Bodies {
   }
 
   /** The body of a step: takes its time, and answers as the program's steps do. */
-  async run(process: SimProcess, name: string, args: readonly unknown[]): Promise<unknown> {
+  async run(process: BodyHost, name: string, args: readonly unknown[]): Promise<unknown> {
     const never = new Promise<never>(() => {});
     if (!process.isAlive) return await never;
     const { network } = this.#parts;
     const body = this.#begin(process, name);
     network.pass("step:begin", process);
     if (!process.isAlive) return await never;
-    const answer = answerOf(name, args, body.attempt);
+    const { answer: answerTo = answerToGenerated } = this.#parts;
+    const answer = answerTo(body, args);
     if (answer.latencyMs > 0) await new Promise<void>((resolve) => process.env.setTimer(answer.latencyMs, resolve));
     network.pass("step:end", process);
     if (!process.isAlive) return await never;
@@ -66,7 +76,7 @@ export class Bodies {
     return count;
   }
 
-  #begin(process: SimProcess, name: string): BodyRun {
+  #begin(process: BodyHost, name: string): BodyRun {
     const { stepId: correlationId, attempt, delivery } = getStepMetadata();
     const { workflowRunId: runId } = getWorkflowMetadata();
     const body = { runId, correlationId, name, attempt, delivery, process, isRunning: true };
@@ -111,3 +121,6 @@ export class Bodies {
     }
   }
 }
+
+const answerToGenerated = ({ name, attempt }: BodyRun, args: readonly unknown[]): StepAnswer =>
+  answerOf(name, args, attempt);

@@ -1,0 +1,23 @@
+/** A scenario: a course of events, what must come of it, and an edit of the engine under which it must not. */
+
+/** Replaces a text that occurs exactly once in a source file of the engine. */
+export interface SourceEdit {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Scenario {
+  /** Invariants and what is shown, as the title of the test. */
+  readonly title: string;
+  /** Plays the course, and throws when what must hold does not. */
+  play(): Promise<void>;
+  readonly mutant: {
+    /** Which guard is taken away. */
+    readonly breaks: string;
+    readonly edits: readonly SourceEdit[];
+    /** Played against the mutant in every test run, not only in the long one. */
+    readonly always?: true;
+  };
+}
