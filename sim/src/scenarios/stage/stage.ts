@@ -34,7 +34,7 @@ import { answersOf, buildOf, type WrittenProgram } from "./written-program.ts";
 
 const seed = 1;
 /** A script that waits for longer than this waits for what will never be. */
-const patienceMs = 10 * 60_000;
+const patienceMs = 2 * 60_000;
 
 /** The worker's own defaults. */
 const { claimBatch: _claimBatch, heartbeatMs: _heartbeatMs, turnLimitMs: _turnLimitMs, ...defaults } = workerSettings();
@@ -252,6 +252,12 @@ export class Stage {
 
   hasEvent(runId: string, type: string, count = 1): boolean {
     return this.types(runId).filter((found) => found === type).length >= count;
+  }
+
+  /** What the first call of a step was given, as the log has it. */
+  argumentsOf(runId: string, name: string): readonly unknown[] {
+    const call = this.log(runId).find((event) => event.type === "step_created" && event.data.name === name);
+    return call?.payload == null ? [] : (hydrate(call.payload) as readonly unknown[]);
   }
 
   /** Let time pass until the run has ended or is parked. */
