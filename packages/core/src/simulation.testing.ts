@@ -23,6 +23,6 @@ export { Harness } from "./worker/harness.testing.ts";
 export { startHeartbeat } from "./worker/heartbeat.ts";
 export { encodeLostError } from "./worker/lost-step.ts";
 export { type WorkerOptions, workerSettings } from "./worker/settings.ts";
-export { VirtualEnv } from "./worker/virtual-env.testing.ts";
 export { stepContext } from "./worker/step-scope.ts";
+export { VirtualEnv } from "./worker/virtual-env.testing.ts";
 export { EngineWorker } from "./worker/worker.ts";

@@ -16,6 +16,7 @@ async function withSuccessors(stage: Stage, countMax: number, isOver: () => bool
 
 export const scenarios: readonly Scenario[] = [
   {
+    of: "budgets",
     title: "Q4, S5: workers that are lost cost a step none of its retries",
     mutant: {
       breaks: "lost starts have a budget of their own, which is larger",
@@ -48,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "budgets",
     title: "Q3: a step that kills every worker comes to an end, and the workflow meets it as StepLostError",
     mutant: {
       breaks: "lost starts of one attempt are counted",
@@ -81,6 +83,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "budgets",
     title: "Q4, S5: ten healthy deploys in a row, each in the middle of a step, cost neither a start nor a retry",
     mutant: {
       breaks: "a worker that stops records what its running bodies come to",
@@ -115,13 +118,19 @@ export const scenarios: readonly Scenario[] = [
       }
       stage.equal(await stage.result(runId, 20_000), 10, "the result");
       stage.equal(stage.bodies.runs.length, 10, "starts of bodies");
-      stage.equal(stage.bodies.runs.every(({ attempt, delivery }) => attempt === 1 && delivery === 1), true, "first starts");
+      stage.equal(
+        stage.bodies.runs.every(({ attempt, delivery }) => attempt === 1 && delivery === 1),
+        true,
+        "first starts",
+      );
       stage.judge();
       stage.close();
     },
   },
   {
-    title: "Q3: a run that kills its workers before it gets anywhere is parked as stalled, and goes on when it is put back",
+    of: "budgets",
+    title:
+      "Q3: a run that kills its workers before it gets anywhere is parked as stalled, and goes on when it is put back",
     mutant: {
       breaks: "claims that were lost without progress are counted",
       edits: [

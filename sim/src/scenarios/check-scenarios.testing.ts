@@ -17,7 +17,7 @@ const mutantMsMax = 60_000;
 
 /** `module`: the address of the module that exports these as `scenarios`. */
 export function checkScenarios(module: string, scenarios: readonly Scenario[]): void {
-  it.each(scenarios)("$title", ({ play }) => play());
+  it.each(scenarios)("$of: $title", ({ play }) => play());
 
   describe("edits of the engine", () => {
     it.each(scenarios)("of which each applies: $mutant.breaks", ({ mutant }) => {

@@ -6,6 +6,7 @@ import { value } from "./stage/written-program.ts";
 
 export const scenarios: readonly Scenario[] = [
   {
+    of: "resume after disposal",
     title: "H2: a payload that is sent again because its answer was lost arrives once, and another one as itself",
     mutant: {
       breaks: "an outside append is recognised by its key",
@@ -32,10 +33,12 @@ export const scenarios: readonly Scenario[] = [
       const client = stage.client();
       stage.when({ probe: "append.payload:applied", by: client.name, incident: "lost answer" });
       const first = stage.send("inbox", "first", "key-1", client);
-      const lost = await stage.answerTo("the answer to the first payload", () => first.then(
-        () => false,
-        () => true,
-      ));
+      const lost = await stage.answerTo("the answer to the first payload", () =>
+        first.then(
+          () => false,
+          () => true,
+        ),
+      );
       stage.equal(lost, true, "the answer was lost");
       const again = await stage.answerTo("the payload again", () => stage.send("inbox", "first", "key-1", client));
       const other = await stage.answerTo("another payload", () => stage.send("inbox", "second", "key-2"));
@@ -46,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "resume after disposal",
     title: "H4: after a hook was disposed of no payload is accepted or written",
     mutant: {
       breaks: "only an open hook receives payloads",
@@ -84,7 +88,9 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "H1: a payload that was acknowledged stands before the end of the run, and after the end none is acknowledged",
+    of: "resume at the end",
+    title:
+      "H1: a payload that was acknowledged stands before the end of the run, and after the end none is acknowledged",
     mutant: {
       breaks: "nothing follows a terminal event: the admission of outside appends, and the rule behind it",
       edits: [
@@ -132,13 +138,19 @@ export const scenarios: readonly Scenario[] = [
       stage.equal(await stage.result(runId), "done", "the result");
       const kinds = await stage.answerTo("both payloads", () => Promise.all(sent));
       stage.equal(kinds, ["appended", "refused"], "what the senders were told");
-      stage.equal(stage.types(runId).slice(-3), ["hook_received", "step_completed", "run_completed"], "the end of the log");
+      stage.equal(
+        stage.types(runId).slice(-3),
+        ["hook_received", "step_completed", "run_completed"],
+        "the end of the log",
+      );
       stage.judge();
       stage.close();
     },
   },
   {
-    title: "R2, H2: payloads that come between the rounds of a race with a sleep are taken one a round, and none is lost",
+    of: "hook against sleep",
+    title:
+      "R2, H2: payloads that come between the rounds of a race with a sleep are taken one a round, and none is lost",
     mutant: {
       breaks: "all who wait for a hook share one promise",
       edits: [
@@ -174,6 +186,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "open routes",
     title: "H7, E2: a token is nobody's to guess, and the store holds its digest alone",
     mutant: {
       breaks: "the store is told the digest of a token",
@@ -204,7 +217,10 @@ export const scenarios: readonly Scenario[] = [
         const [token] = stage.argumentsOf(runId, "tell");
         stage.equal(typeof token === "string" && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(token), true, "130 random bits");
         stage.equal(created?.data.tokenHash, tokenHash(String(token)), "what the log holds");
-        const rows = JSON.stringify([stage.record(runId), stage.log(runId).map(({ payload: _payload, ...rest }) => rest)]);
+        const rows = JSON.stringify([
+          stage.record(runId),
+          stage.log(runId).map(({ payload: _payload, ...rest }) => rest),
+        ]);
         stage.equal(rows.includes(String(token)), false, "the token stands in the row or in an event");
         tokens.push(token);
         await stage.answerTo("the payload", () => stage.send(String(token), null, "key"));

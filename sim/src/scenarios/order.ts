@@ -9,6 +9,7 @@ const large = Array.from({ length: 2_000 }, (_, index) => ({ index, text: `entry
 
 export const scenarios: readonly Scenario[] = [
   {
+    of: "hydration order",
     title: "R2, R3: how long a result takes to be read does not decide the order",
     mutant: {
       breaks: "the realm comes to rest between two facts",
@@ -52,6 +53,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "ordinals by prefix",
     title: "R3, D2: an ordinal means the same call in every replay, whatever prefix a driver had read",
     mutant: {
       breaks: "what was delivered before the tail moved is thrown away",
@@ -92,8 +94,14 @@ export const scenarios: readonly Scenario[] = [
       stage.equal(await stage.result(runId), ["worked on told", "worked on looked"], "results");
       await sent;
       stage.equal(
-        stage.log(runId).flatMap((event) => (event.type === "step_created" ? [[event.data.name, event.data.ordinal]] : [])),
-        [["look", 1], ["work", 1], ["work", 2]],
+        stage
+          .log(runId)
+          .flatMap((event) => (event.type === "step_created" ? [[event.data.name, event.data.ordinal]] : [])),
+        [
+          ["look", 1],
+          ["work", 1],
+          ["work", 2],
+        ],
         "calls by ordinal",
       );
       const received = stage.log(runId).find(({ type }) => type === "hook_received");
@@ -104,6 +112,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "hook against sleep",
     title: "R2: a hook and a sleep race by their places in the log, also when the payload comes as the sleep ends",
     mutant: {
       breaks: "the store compares the tail of an append that was delivered before it was written",
@@ -136,6 +145,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "clock on read",
     title: "R6: the clock of workflow code is that of the fact it is told of, not of the newest one that was read",
     mutant: {
       breaks: "each fact is delivered with its own clock",
@@ -169,7 +179,8 @@ export const scenarios: readonly Scenario[] = [
       one.crash();
       await stage.process("two");
       const result = await stage.result(runId);
-      const atOf = (type: string, nth = 0): number => stage.log(runId).filter((event) => event.type === type)[nth]?.at ?? 0;
+      const atOf = (type: string, nth = 0): number =>
+        stage.log(runId).filter((event) => event.type === type)[nth]?.at ?? 0;
       const start = atOf("run_started");
       const expected = [
         ["pause", atOf("wait_completed") - start],
@@ -182,6 +193,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "silent swap",
     title: "R4: two calls of one step that have changed places are a divergence, and the run is parked and not failed",
     mutant: {
       breaks: "the arguments of a step are compared, and not its name alone",

@@ -1,5 +1,7 @@
 /** A scenario: a course of events, what must come of it, and an edit of the engine under which it must not. */
 
+import type { ScenarioClass } from "./field-classes.ts";
+
 /** Replaces a text that occurs exactly once in a source file of the engine. */
 export interface SourceEdit {
   /** From the root of the repository. */
@@ -9,6 +11,7 @@ export interface SourceEdit {
 }
 
 export interface Scenario {
+  readonly of: ScenarioClass;
   /** Invariants and what is shown, as the title of the test. */
   readonly title: string;
   /** Plays the course, and throws when what must hold does not. */

@@ -6,6 +6,7 @@ import { value } from "./stage/written-program.ts";
 
 export const scenarios: readonly Scenario[] = [
   {
+    of: "step started twice",
     title: "S3: a body that runs is not started again by wake-ups that are not about it",
     mutant: {
       breaks: "a driver knows which bodies it has running",
@@ -48,12 +49,17 @@ export const scenarios: readonly Scenario[] = [
       });
       stage.equal(await stage.result(runId), ["slow", 6], "the result");
       await sent;
-      stage.equal(stage.bodies.runs.map(({ name }) => name), ["slow", "quick"], "bodies that ran");
+      stage.equal(
+        stage.bodies.runs.map(({ name }) => name),
+        ["slow", "quick"],
+        "bodies that ran",
+      );
       stage.judge();
       stage.close();
     },
   },
   {
+    of: "step started twice",
     title: "D1, D2: a worker that stood still past its lease goes on where another has taken over, and writes nothing",
     mutant: {
       breaks: "the store compares the epoch of an append",
@@ -89,7 +95,9 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "S1, S4: of two bodies of one attempt the one that the log allows is recorded, and its result is adopted by all",
+    of: "step started twice",
+    title:
+      "S1, S4: of two bodies of one attempt the one that the log allows is recorded, and its result is adopted by all",
     mutant: {
       breaks: "a result is of the current delivery, and of the claim that owns the attempt",
       edits: [
@@ -125,13 +133,16 @@ export const scenarios: readonly Scenario[] = [
       one.pause(7_000);
       await stage.process("two");
       stage.equal(await stage.result(runId), ["by two", "after"], "the results");
-      const results = stage.log(runId).flatMap((event) => (event.type === "step_completed" ? [event.data.delivery] : []));
+      const results = stage
+        .log(runId)
+        .flatMap((event) => (event.type === "step_completed" ? [event.data.delivery] : []));
       stage.equal(results, [2, 1], "deliveries that were recorded");
       stage.judge();
       stage.close();
     },
   },
   {
+    of: "step started twice",
     title: "S2: after any number of takeovers no step whose result was acknowledged runs again",
     mutant: {
       breaks: "a step that has its result is no work that is open",
@@ -174,7 +185,9 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "X1, X2: a cancelled run ends at once, its bodies are told, their results are refused, and nothing new starts",
+    of: "late abort",
+    title:
+      "X1, X2: a cancelled run ends at once, its bodies are told, their results are refused, and nothing new starts",
     mutant: {
       breaks: "the bodies that run when a run ends are told",
       edits: [
@@ -206,7 +219,11 @@ export const scenarios: readonly Scenario[] = [
       const answer = await stage.answerTo("the cancellation", () => stage.cancel(runId));
       stage.equal(answer.kind, "appended", "what the canceller was told");
       await stage.runFor(2_000);
-      stage.equal(signals.map(({ aborted }) => aborted), [true], "whether the body was told");
+      stage.equal(
+        signals.map(({ aborted }) => aborted),
+        [true],
+        "whether the body was told",
+      );
       await stage.runFor(20_000);
       stage.equal(stage.record(runId).status, "cancelled", "the status");
       stage.equal(stage.types(runId).slice(-2), ["step_created", "run_cancelled"], "the end of the log");

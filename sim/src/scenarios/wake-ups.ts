@@ -8,7 +8,9 @@ const dayMs = 24 * hourMs;
 
 export const scenarios: readonly Scenario[] = [
   {
-    title: "Q1, T3: a worker that dies as its sleep is written loses no wake-up, and the sleep ends after an outage of a day",
+    of: "lost wake-up",
+    title:
+      "Q1, T3: a worker that dies as its sleep is written loses no wake-up, and the sleep ends after an outage of a day",
     mutant: {
       breaks: "a claim that ends in an append is due at the waits that the append creates",
       always: true,
@@ -39,6 +41,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "lost wake-up",
     title: "Q1: a run whose worker died between its claim and its first look at the log is taken over",
     mutant: {
       breaks: "the runs of workers that no longer live can be claimed",
@@ -69,6 +72,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "lost wake-up",
     title: "Q1, H1: a payload wakes the run that waits for it, though every hint is lost",
     mutant: {
       breaks: "an outside event makes an idle run due in the same commit",
@@ -93,6 +97,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "found by the simulator",
     title: "Q1: a claim whose answer is lost is given back, and the run is driven by the worker that never knew of it",
     mutant: {
       breaks: "what a worker holds and does not drive is given back",
@@ -117,6 +122,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "found by the simulator",
     title: "T1, T3: a wall clock that jumps by a day while a body runs neither delays a sleep nor ends it early",
     mutant: {
       breaks: "the store's clock is estimated over a clock that nobody sets",
@@ -168,6 +174,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "found by the simulator",
     title: "T3: a retry that is due and waits for a free slot sets no timer meanwhile",
     mutant: {
       breaks: "a timer is set for what is due after now, while bodies run",

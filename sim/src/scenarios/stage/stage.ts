@@ -71,7 +71,8 @@ export class Stage {
     this.watch = new LogWatch({
       store,
       report,
-      onEvent: (_runId, { type, position, epoch }) => trace.add(scheduler.now, "log", `${position} ${type} by ${epoch}`),
+      onEvent: (_runId, { type, position, epoch }) =>
+        trace.add(scheduler.now, "log", `${position} ${type} by ${epoch}`),
     });
     this.network = new ScriptedNetwork({
       scheduler,
@@ -158,7 +159,9 @@ export class Stage {
       this.scheduler.after(0, process, resolve);
       await promise;
       const { id } = await process.bundle();
-      return (await process.engine?.start(mintRunId(process.env), await process.bundle(), this.#request(id, args))) ?? "";
+      return (
+        (await process.engine?.start(mintRunId(process.env), await process.bundle(), this.#request(id, args))) ?? ""
+      );
     };
     return await this.answerTo("a start", begin);
   }
