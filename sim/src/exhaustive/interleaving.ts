@@ -1,0 +1,259 @@
+/**
+ * One interleaving of two drivers of one run: which call of whom is let through next, whether its answer is lost, and when
+ * somebody outside writes, are the choices of its path; everything else follows. What a driver does between two calls
+ * touches nothing but itself, so calls are all that has to be interleaved. The store's clock moves when a timer does, and
+ * not otherwise.
+ */
+import { guestAbi, tokenHash, workflowInput } from "@perdure/core/simulation";
+import { dehydrate, hydrate } from "@perdure/serde";
+import { type OutsideAppend, specVersion, type World } from "@perdure/world";
+import { LogWatch } from "../checkers/log-watch.ts";
+import { judgeReplays } from "../checkers/replays.ts";
+import { judgeWakeUps } from "../checkers/wake-up.ts";
+import { planOf } from "../faults/plan.ts";
+import { Chance } from "../kernel/chance.ts";
+import { Scheduler } from "../kernel/scheduler.ts";
+import { Trace } from "../kernel/trace.ts";
+import { Bodies } from "../ledger/bodies.ts";
+import { Promises } from "../ledger/promises.ts";
+import { loadBuild } from "../process/build.ts";
+import type { CompiledProgram } from "../programs/compile.ts";
+import { answersOf } from "../scenarios/stage/written-program.ts";
+import { SimStore } from "../store/sim-store.ts";
+import type { Choices } from "./choices.ts";
+import { currentDriver, Driver } from "./driver.ts";
+import { payload, type SmallProgram, token } from "./small-programs.ts";
+
+const seed = 1;
+const runId = "wrun_00000000000000000000000001";
+/** Calls of each of the two drivers. */
+export const callsMax = 6;
+/** Who goes on alone afterwards has calls enough for any of the programs. */
+const callsMaxAlone = 60;
+
+export interface Scope {
+  readonly program: SmallProgram;
+  readonly build: CompiledProgram;
+  /** Verdicts on logs that other paths have led to as well. */
+  readonly judged: Map<string, string | null>;
+}
+
+/** What a path came to. */
+export interface PathOutcome {
+  readonly violations: readonly string[];
+  /** Who did what, move by move. */
+  readonly moves: readonly string[];
+}
+
+/** Takes one path. */
+export async function takePath(scope: Scope, choices: Choices): Promise<PathOutcome> {
+  const path = new Interleaving(scope, choices);
+  await path.prepare();
+  await path.interleave();
+  await path.goOnAlone();
+  path.judge();
+  return path;
+}
+
+class Interleaving implements PathOutcome {
+  readonly violations: string[] = [];
+  readonly moves: string[] = [];
+  readonly #scope: Scope;
+  readonly #choices: Choices;
+  readonly #scheduler = new Scheduler(Chance.of(seed, "clock"));
+  readonly #store: SimStore;
+  readonly #watch: LogWatch;
+  readonly #bodies: Bodies;
+  readonly #promises = new Promises();
+  readonly #drivers: Driver[] = [];
+  #lossesLeft: number;
+  #outsideLeft: boolean;
+
+  constructor(scope: Scope, choices: Choices) {
+    const { program, build } = scope;
+    this.#scope = scope;
+    this.#choices = choices;
+    this.#lossesLeft = program.losses;
+    this.#outsideLeft = program.outside !== "none";
+    const scheduler = this.#scheduler;
+    const store = new SimStore(scheduler, { ...planOf(seed).setup, compareAndAppend: true, maxEventsPerAppend: 1_000 });
+    this.#store = store;
+    const report = this.#report.bind(this);
+    this.#watch = new LogWatch({ store, report, onEvent: (_runId, { position, type }) => this.#note(`${position} ${type}`) });
+    const trace = new Trace({ keepLines: false });
+    const network = { pass: () => new Set<never>() };
+    this.#bodies = new Bodies({ scheduler, store, network, trace, report, answer: answersOf(program) });
+    loadBuild(build, (name, args) => this.#bodies.run(currentDriver(), name, args));
+  }
+
+  #report(invariant: string, _runId: string | null, message: string): void {
+    this.violations.push(`${invariant}: ${message}`);
+  }
+
+  #note(event: string): void {
+    this.moves.push(`  ${event}`);
+  }
+
+  /** The run as a client creates it, due at once. */
+  async prepare(): Promise<void> {
+    const { bundle, workflowId } = this.#scope.build;
+    const { bytes: input, digest } = workflowInput([], "main");
+    const world = this.#store.connect();
+    const created = {
+      specVersion,
+      guestAbi,
+      bundleId: bundle.id,
+      workflowId,
+      workflowName: "main",
+      seed: "00".repeat(32),
+      isolation: "shared",
+      locale: "en-US",
+      timeZone: "UTC",
+      node: "",
+      icu: "",
+      key: null,
+      parentRunId: null,
+      rootRunId: runId,
+      trace: null,
+      inputDigest: digest,
+    } as const;
+    await world.runs.create({ runId, created, input, eager: null });
+    this.#watch.look();
+  }
+
+  /** The two drivers and whoever is outside, until nobody has a move left. */
+  async interleave(): Promise<void> {
+    this.#drivers.push(this.#driver("one", callsMax), this.#driver("two", callsMax));
+    for (const driver of this.#drivers) await driver.begin();
+    for (;;) {
+      const movable = this.#drivers.filter((driver) => driver.nextMove !== null);
+      const isOutsideAble = movable.length > 0 && this.#outsideLeft && this.#isOutsideAble();
+      if (movable.length === 0) return;
+      const option = this.#choices.pick(movable.length + (isOutsideAble ? 1 : 0));
+      const driver = movable[option];
+      if (driver === undefined) await this.#writeFromOutside();
+      else await this.#move(driver, this.#lossesLeft > 0);
+    }
+  }
+
+  /** Both are gone; another one brings the run to its end. */
+  async goOnAlone(): Promise<void> {
+    for (const driver of this.#drivers) driver.crash();
+    const last = this.#driver("last", callsMaxAlone);
+    await last.begin();
+    const world = this.#store.connect();
+    const { run } = this.#store.run(runId) ?? {};
+    if (run?.parked?.reason === "stalled") await world.unpark(runId);
+    while (last.nextMove !== null) await this.#move(last, false);
+  }
+
+  #driver(name: string, calls: number): Driver {
+    const { build } = this.#scope;
+    return new Driver({
+      name,
+      scheduler: this.#scheduler,
+      world: this.#watched(this.#store.connect()),
+      bundle: build.bundle,
+      workflowId: build.workflowId,
+      callsMax: calls,
+      onParked: (reason, detail) => this.#report("R4", runId, `parked by ${name}: ${reason}: ${detail}`),
+    });
+  }
+
+  /** The store with the checkers behind every call that it applies. */
+  #watched(world: World): World {
+    const looked = <T>(answer: Promise<T>): Promise<T> => {
+      this.#watch.look();
+      judgeWakeUps(this.#store, this.#watch, 0, (...found) => this.#report(...found));
+      return answer;
+    };
+    return {
+      ...world,
+      log: { ...world.log, append: (id, request) => looked(world.log.append(id, request)) },
+      claims: {
+        ...world.claims,
+        claim: (request) => looked(world.claims.claim(request)),
+        release: (id, request) => looked(world.claims.release(id, request)),
+      },
+      park: (...parking) => looked(world.park(...parking)),
+    };
+  }
+
+  async #move(driver: Driver, mayLose: boolean): Promise<void> {
+    if (driver.nextMove === "timer") {
+      this.moves.push(`${driver.name} timer`);
+      this.#scheduler.jumpTo(driver.nextTimerAt);
+      await driver.fireTimer();
+      return;
+    }
+    const isLost = mayLose && this.#choices.pick(2) === 1;
+    if (isLost) this.#lossesLeft -= 1;
+    this.moves.push(`${driver.name} ${driver.gate.first}${isLost ? ", its answer lost" : ""}`);
+    await driver.act(() => driver.gate.pass(isLost));
+  }
+
+  // Outside
+
+  #isOutsideAble(): boolean {
+    return this.#scope.program.outside === "cancel" || this.#openHook !== undefined;
+  }
+
+  get #openHook() {
+    return this.#store.space.tokens.get(tokenHash(token));
+  }
+
+  async #writeFromOutside(): Promise<void> {
+    this.#outsideLeft = false;
+    const key = "outside";
+    const request: OutsideAppend = { by: "outside", key, fact: this.#outsideFact() };
+    this.moves.push(`outside ${request.fact.type}`);
+    const result = await this.#watched(this.#store.connect()).log.append(runId, request);
+    if (result.kind === "appended") {
+      const position = result.events[0]?.position ?? 0;
+      this.#promises.appends.push({ runId, key, type: request.fact.type, position });
+    } else {
+      this.#promises.refused.push({ runId, key, atTail: this.#store.run(runId)?.run.tail ?? 0 });
+    }
+  }
+
+  #outsideFact(): OutsideAppend["fact"] {
+    const at = null;
+    if (this.#scope.program.outside === "cancel") {
+      return { type: "run_cancelled", correlationId: null, at, data: { reason: null }, payload: null };
+    }
+    const correlationId = this.#openHook?.correlationId ?? null;
+    return { type: "hook_received", correlationId, at, data: { ordinal: 0 }, payload: dehydrate(payload, "a payload") };
+  }
+
+  // Verdict
+
+  judge(): void {
+    const report = this.#report.bind(this);
+    this.#watch.look();
+    this.#watch.judgeAtEnd();
+    this.#promises.judge(this.#store, report);
+    const { run, events = [] } = this.#store.run(runId) ?? {};
+    const last = events.at(-1);
+    if (run?.status === "completed" && last !== undefined) {
+      const result = last.payload === null ? undefined : hydrate(last.payload);
+      if (!this.#scope.program.allows(result, events)) report("S6", runId, `the result is ${JSON.stringify(result)}`);
+    } else if (run?.status !== "cancelled") {
+      report("Q5", runId, `the run did not come to its end: ${run?.status}, ${last?.type}, parked ${run?.parked?.reason}`);
+    }
+    const difference = this.#replays();
+    if (difference !== null) report("R1", runId, difference);
+  }
+
+  /** Each log is read in every way once, however many paths lead to it. */
+  #replays(): string | null {
+    const { judged, build } = this.#scope;
+    const { events = [] } = this.#store.run(runId) ?? {};
+    const text = JSON.stringify(events.map(({ payload: bytes, ...rest }) => [rest, bytes && Buffer.from(bytes).toString("latin1")]));
+    const known = judged.get(text);
+    if (known !== undefined) return known;
+    const { difference } = judgeReplays({ runId, log: events, bundle: build.bundle }, Chance.of(seed, "replays"));
+    const verdict = difference === null ? null : `${difference.invariant}: ${difference.message}`;
+    judged.set(text, verdict);
+    return verdict;
+  }
+}
