@@ -28,20 +28,18 @@ const cutsPerLog = 5;
 /** Reads the log back in every way. */
 export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
   const { log } = recorded;
-  const own = isolationOf(log);
-  const other: IsolationMode = own === "shared" ? "run" : "shared";
-  const whole = readBack(recorded, { isolation: own, memo: true, cuts: [log.length] });
+  const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
   let replays = 1;
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
   if (fault !== null) return { replays, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
-  const prefix = differingPrefix(recorded, own);
+  const prefix = differingPrefix(recorded);
   replays += 1;
   if (prefix !== null) return { replays, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
-    ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: own, memo: index % 2 === 0, cuts: [cut()] })),
-    { isolation: own, memo: false, cuts: [cut(), cut(), cut(), cut()] },
-    { isolation: other, memo: chance.flag(0.5), cuts: [cut()] },
+    ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: "shared" as const, memo: index % 2 === 0, cuts: [cut()] })),
+    { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
+    { isolation: "run", memo: chance.flag(0.5), cuts: [cut()] },
   ];
   for (const way of ways) {
     const read = readBack(recorded, way);
@@ -87,15 +85,16 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */
-function differingPrefix(recorded: Recorded, isolation: IsolationMode): string | null {
+function differingPrefix(recorded: Recorded): string | null {
   const { log } = recorded;
+  const decisions = decisionsOf(log);
   const complete = leavesNothing(log);
-  const execution = open(recorded, isolation, true);
+  const execution = open(recorded, "shared", true);
   try {
     for (const event of log.slice(1)) {
       const fault = execution.consume([event]);
       if (fault !== null) return `at position ${event.position}: ${fault.reason}: ${fault.detail}`;
-      const expected = decisionsAfter(log, event.position);
+      const expected = decisionsAfter(decisions, event.position);
       const planned = execution.planned().map(decisionText);
       const compared = complete ? planned : planned.slice(0, expected.length);
       if (compared.join("\n") !== expected.join("\n")) {
@@ -115,22 +114,28 @@ function open({ runId, log, bundle }: Recorded, isolation: IsolationMode, memo: 
   return Execution.open({ runId, created, realm, memo: memo ? new HydrationMemo() : null });
 }
 
-function isolationOf([created]: readonly LogEvent[]): IsolationMode {
-  return created?.type === "run_created" ? created.data.isolation : "shared";
-}
-
 /** The code itself ended the run, so everything that it ever decided is in the log. */
 function leavesNothing(log: readonly LogEvent[]): boolean {
   const type = log.at(-1)?.type;
   return type === "run_completed" || type === "run_failed";
 }
 
-/** The decisions that stand after a prefix and follow from it. A conflict stands for the creation in whose place it is. */
-function decisionsAfter(log: readonly LogEvent[], prefix: number): readonly string[] {
+interface Decision {
+  readonly position: number;
+  readonly cause: number;
+  readonly text: string;
+}
+
+/** The decisions of a log. A conflict stands for the creation in whose place it is. */
+function decisionsOf(log: readonly LogEvent[]): readonly Decision[] {
   return log
-    .slice(prefix)
-    .filter((event) => (isDecisionType(event.type) || event.type === "hook_conflict") && (event.cause ?? 0) <= prefix)
-    .map(decisionText);
+    .filter(({ type }) => isDecisionType(type) || type === "hook_conflict")
+    .map((event) => ({ position: event.position, cause: event.cause ?? 0, text: decisionText(event) }));
+}
+
+/** Those that stand after a prefix and follow from it. */
+function decisionsAfter(decisions: readonly Decision[], prefix: number): readonly string[] {
+  return decisions.filter(({ position, cause }) => position > prefix && cause <= prefix).map(({ text }) => text);
 }
 
 /** What is compared of a decision: everything but where it stands and what the store filled in. */

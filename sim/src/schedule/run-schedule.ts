@@ -81,7 +81,7 @@ async function livenessPhase(simulation: Simulation): Promise<void> {
     await simulation.unparkAll();
     if (simulation.isSettled) return;
     await scheduler.runUntil(() => simulation.isSettled, scheduler.now + answerMs);
-    outsiders.sendPayloads(1);
+    outsiders.answerWaiting();
     const due = nightUntil(simulation);
     if (due === null) continue;
     until += due - scheduler.now;
