@@ -21,8 +21,8 @@ interface Seen {
 export interface LogWatchParts {
   readonly store: SimStore;
   readonly report: Report;
-  /** Called with each new event. */
-  readonly onEvent: (runId: string, event: LogEvent) => void;
+  /** Called with each new event, and with the moment since when the wait that it completes was due. */
+  readonly onEvent: (runId: string, event: LogEvent, dueAt: number | null) => void;
 }
 
 export class LogWatch {
@@ -99,9 +99,11 @@ export class LogWatch {
     }
     if (isTerminalType(event.type)) seen.ended = true;
     this.#token(runId, event);
+    const isWaitEnd = event.type === "wait_completed";
+    const dueAt = isWaitEnd ? (seen.books.waits.get(event.correlationId ?? "")?.dueAt ?? null) : null;
     seen.books.apply(event);
     seen.digests.push(digestOf(event));
-    this.#parts.onEvent(runId, event);
+    this.#parts.onEvent(runId, event, dueAt);
   }
 
   /** H3: one open hook per token, over all runs. */

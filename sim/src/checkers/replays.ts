@@ -19,6 +19,8 @@ export interface Recorded {
 /** How often the log was replayed, and what differed; null: nothing. */
 export interface ReplayVerdict {
   readonly replays: number;
+  /** What the workflow code writes to its console. */
+  readonly lines: readonly string[];
   readonly difference: { readonly invariant: string; readonly message: string } | null;
 }
 
@@ -29,15 +31,20 @@ const cutsPerLog = 5;
 export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
   const { log } = recorded;
   const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
+  const { lines } = whole;
   let replays = 1;
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
-  if (fault !== null) return { replays, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
+  if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
   const prefix = differingPrefix(recorded);
   replays += 1;
-  if (prefix !== null) return { replays, difference: { invariant: "R3", message: prefix } };
+  if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
-    ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: "shared" as const, memo: index % 2 === 0, cuts: [cut()] })),
+    ...Array.from({ length: cutsPerLog }, (_, index) => ({
+      isolation: "shared" as const,
+      memo: index % 2 === 0,
+      cuts: [cut()],
+    })),
     { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
     { isolation: "run", memo: chance.flag(0.5), cuts: [cut()] },
   ];
@@ -47,10 +54,10 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
     const differs = read.fault ?? (read.text === whole.text ? null : "console lines or plans differ");
     if (differs !== null) {
       const message = `${way.isolation} realm, ${way.memo ? "with" : "without"} memo, cut at ${way.cuts}: ${differs}`;
-      return { replays, difference: { invariant: "R5", message } };
+      return { replays, lines, difference: { invariant: "R5", message } };
     }
   }
-  return { replays, difference: null };
+  return { replays, lines, difference: null };
 }
 
 interface ReadOptions {
@@ -63,6 +70,7 @@ interface ReadOptions {
 interface ReadResult {
   readonly fault: string | null;
   readonly planned: number;
+  readonly lines: readonly string[];
   /** Console lines and what is planned beyond the log. */
   readonly text: string;
 }
@@ -81,7 +89,7 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
   const planned = execution.planned();
   const lines = execution.takeConsole().map((line) => line.text);
   execution.dispose();
-  return { fault, planned: planned.length, text: [...lines, ...planned.map(decisionText)].join("\n") };
+  return { fault, planned: planned.length, lines, text: [...lines, ...planned.map(decisionText)].join("\n") };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */

@@ -23,6 +23,8 @@ export interface VerdictParts {
   readonly watch: LogWatch;
   readonly promises: Promises;
   readonly builds: readonly KnownBuild[];
+  /** What workers have printed, by run. */
+  readonly printed: ReadonlyMap<string, readonly string[]>;
   readonly report: Report;
 }
 
@@ -41,9 +43,17 @@ export function judge(parts: VerdictParts): number {
     const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle }, chance);
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
+    judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);
     judgeResult(runId, stored, build.program, report);
   }
   return replays;
+}
+
+/** R8: what was printed is what the log makes the code print: nothing of a speculation that was dropped. */
+function judgeLines(runId: string, printed: readonly string[], lines: readonly string[], report: Report): void {
+  const known = new Set(lines);
+  const stray = printed.find((line) => !known.has(line));
+  if (stray !== undefined) report("R8", runId, `a line was printed that no replay prints: ${stray}`);
 }
 
 /** Q5: with faults stopped, every run comes to its end. */

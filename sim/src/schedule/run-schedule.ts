@@ -112,6 +112,7 @@ function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): Sch
     watch,
     promises,
     builds: built.known,
+    printed: simulation.printed,
     report: (...found) => simulation.report(...found),
   });
   const runs = [...store.space.runs.values()];
