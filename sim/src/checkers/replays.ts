@@ -3,17 +3,16 @@
  * chunks, with and without a memo, in the shared realm and in one of its own, and the decisions of every prefix are compared
  * with those that the log goes on to hold.
  */
-import { Execution, type HeldBundle, HydrationMemo, RealmCache, unguarded } from "@perdure/core/simulation";
+import { Execution, type HeldBundle, HydrationMemo, type RealmCache } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
-
-const realms = new RealmCache({ guard: unguarded });
 
 /** A log and the code that wrote it. */
 export interface Recorded {
   readonly runId: string;
   readonly log: readonly LogEvent[];
   readonly bundle: HeldBundle;
+  readonly realms: RealmCache;
 }
 
 /** How often the log was replayed, and what differed; null: nothing. */
@@ -115,7 +114,7 @@ function differingPrefix(recorded: Recorded): string | null {
   }
 }
 
-function open({ runId, log, bundle }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
+function open({ runId, log, bundle, realms }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
   const created = log[0];
   if (created?.type !== "run_created") throw new Error(`the log of ${runId} does not begin with run_created`);
   const realm = realms.get(bundle, isolation);
