@@ -26,8 +26,8 @@ export interface ReplayVerdict {
 /** How often a replay is cut in two at a position of chance. */
 const cutsPerLog = 5;
 
-/** Reads the log back in every way. */
-export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
+/** Reads the log back in every way; in a realm of its own, which is slow to make, where that is asked for. */
+export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: boolean): ReplayVerdict {
   const { log } = recorded;
   const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
   const { lines } = whole;
@@ -45,7 +45,7 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
       cuts: [cut()],
     })),
     { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
-    { isolation: "run", memo: chance.flag(0.5), cuts: [cut()] },
+    ...(withOwnRealm ? [{ isolation: "run" as const, memo: chance.flag(0.5), cuts: [cut()] }] : []),
   ];
   for (const way of ways) {
     const read = readBack(recorded, way);

@@ -41,7 +41,11 @@ export function judge(parts: VerdictParts): number {
     if (stored.run.parked === null) judgeEnd(runId, stored, report);
     const build = parts.builds.find(({ bundle }) => bundle.id === stored.run.bundleId);
     if (build === undefined) continue;
-    const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle, realms: parts.realms }, chance);
+    const verdict = judgeReplays(
+      { runId, log: stored.events, bundle: build.bundle, realms: parts.realms },
+      chance,
+      replays === 0,
+    );
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
     judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);
