@@ -21,7 +21,7 @@ export interface CampaignOptions {
 /** Seeds in one range: a multiple of the schedules that share a program. */
 const rangeSize = 40;
 /** Ranges that one child runs before it is replaced. */
-const rangesPerChild = 50;
+const rangesPerChild = 15;
 const redMaxDefault = 20;
 
 type Answer = { readonly kind: "done"; readonly summary: Summary } | { readonly kind: "broken"; readonly text: string };

@@ -14,6 +14,8 @@ interface Step {
 
 interface Wait {
   readonly resumeAt: number;
+  /** Since when it could complete: a wait may be created for a moment that is past. */
+  readonly dueAt: number;
   isDone: boolean;
 }
 
@@ -77,7 +79,7 @@ export class EntityBooks {
         this.#applyToStep(id, event);
         break;
       case "wait_created":
-        this.waits.set(id, { resumeAt: event.data.resumeAt ?? Number.NaN, isDone: false });
+        this.#createWait(id, event);
         break;
       case "wait_completed":
         this.#completeWait(id, event);
@@ -129,6 +131,11 @@ export class EntityBooks {
       if (!isCurrent) this.#report("S4", `${type} at ${position} is of another attempt or delivery`);
       step.isDone = true;
     }
+  }
+
+  #createWait(id: string, { data, committedAt }: LogEvent<"wait_created">): void {
+    const resumeAt = data.resumeAt ?? Number.NaN;
+    this.waits.set(id, { resumeAt, dueAt: Math.max(resumeAt, committedAt), isDone: false });
   }
 
   #completeWait(id: string, { position, at }: LogEvent): void {

@@ -3,45 +3,49 @@
  * chunks, with and without a memo, in the shared realm and in one of its own, and the decisions of every prefix are compared
  * with those that the log goes on to hold.
  */
-import { Execution, type HeldBundle, HydrationMemo, RealmCache, unguarded } from "@perdure/core/simulation";
+import { Execution, type HeldBundle, HydrationMemo, type RealmCache } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
-
-const realms = new RealmCache({ guard: unguarded });
 
 /** A log and the code that wrote it. */
 export interface Recorded {
   readonly runId: string;
   readonly log: readonly LogEvent[];
   readonly bundle: HeldBundle;
+  readonly realms: RealmCache;
 }
 
 /** How often the log was replayed, and what differed; null: nothing. */
 export interface ReplayVerdict {
   readonly replays: number;
+  /** What the workflow code writes to its console. */
+  readonly lines: readonly string[];
   readonly difference: { readonly invariant: string; readonly message: string } | null;
 }
 
 /** How often a replay is cut in two at a position of chance. */
 const cutsPerLog = 5;
 
-/** Reads the log back in every way. */
-export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
+/** Reads the log back in every way; in a realm of its own, which is slow to make, where that is asked for. */
+export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: boolean): ReplayVerdict {
   const { log } = recorded;
-  const own = isolationOf(log);
-  const other: IsolationMode = own === "shared" ? "run" : "shared";
-  const whole = readBack(recorded, { isolation: own, memo: true, cuts: [log.length] });
+  const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
+  const { lines } = whole;
   let replays = 1;
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
-  if (fault !== null) return { replays, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
-  const prefix = differingPrefix(recorded, own);
+  if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
+  const prefix = differingPrefix(recorded);
   replays += 1;
-  if (prefix !== null) return { replays, difference: { invariant: "R3", message: prefix } };
+  if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
-    ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: own, memo: index % 2 === 0, cuts: [cut()] })),
-    { isolation: own, memo: false, cuts: [cut(), cut(), cut(), cut()] },
-    { isolation: other, memo: chance.flag(0.5), cuts: [cut()] },
+    ...Array.from({ length: cutsPerLog }, (_, index) => ({
+      isolation: "shared" as const,
+      memo: index % 2 === 0,
+      cuts: [cut()],
+    })),
+    { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
+    ...(withOwnRealm ? [{ isolation: "run" as const, memo: chance.flag(0.5), cuts: [cut()] }] : []),
   ];
   for (const way of ways) {
     const read = readBack(recorded, way);
@@ -49,10 +53,10 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
     const differs = read.fault ?? (read.text === whole.text ? null : "console lines or plans differ");
     if (differs !== null) {
       const message = `${way.isolation} realm, ${way.memo ? "with" : "without"} memo, cut at ${way.cuts}: ${differs}`;
-      return { replays, difference: { invariant: "R5", message } };
+      return { replays, lines, difference: { invariant: "R5", message } };
     }
   }
-  return { replays, difference: null };
+  return { replays, lines, difference: null };
 }
 
 interface ReadOptions {
@@ -65,6 +69,7 @@ interface ReadOptions {
 interface ReadResult {
   readonly fault: string | null;
   readonly planned: number;
+  readonly lines: readonly string[];
   /** Console lines and what is planned beyond the log. */
   readonly text: string;
 }
@@ -83,19 +88,20 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
   const planned = execution.planned();
   const lines = execution.takeConsole().map((line) => line.text);
   execution.dispose();
-  return { fault, planned: planned.length, text: [...lines, ...planned.map(decisionText)].join("\n") };
+  return { fault, planned: planned.length, lines, text: [...lines, ...planned.map(decisionText)].join("\n") };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */
-function differingPrefix(recorded: Recorded, isolation: IsolationMode): string | null {
+function differingPrefix(recorded: Recorded): string | null {
   const { log } = recorded;
+  const decisions = decisionsOf(log);
   const complete = leavesNothing(log);
-  const execution = open(recorded, isolation, true);
+  const execution = open(recorded, "shared", true);
   try {
     for (const event of log.slice(1)) {
       const fault = execution.consume([event]);
       if (fault !== null) return `at position ${event.position}: ${fault.reason}: ${fault.detail}`;
-      const expected = decisionsAfter(log, event.position);
+      const expected = decisionsAfter(decisions, event.position);
       const planned = execution.planned().map(decisionText);
       const compared = complete ? planned : planned.slice(0, expected.length);
       if (compared.join("\n") !== expected.join("\n")) {
@@ -108,15 +114,11 @@ function differingPrefix(recorded: Recorded, isolation: IsolationMode): string |
   }
 }
 
-function open({ runId, log, bundle }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
+function open({ runId, log, bundle, realms }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
   const created = log[0];
   if (created?.type !== "run_created") throw new Error(`the log of ${runId} does not begin with run_created`);
   const realm = realms.get(bundle, isolation);
   return Execution.open({ runId, created, realm, memo: memo ? new HydrationMemo() : null });
-}
-
-function isolationOf([created]: readonly LogEvent[]): IsolationMode {
-  return created?.type === "run_created" ? created.data.isolation : "shared";
 }
 
 /** The code itself ended the run, so everything that it ever decided is in the log. */
@@ -125,12 +127,22 @@ function leavesNothing(log: readonly LogEvent[]): boolean {
   return type === "run_completed" || type === "run_failed";
 }
 
-/** The decisions that stand after a prefix and follow from it. A conflict stands for the creation in whose place it is. */
-function decisionsAfter(log: readonly LogEvent[], prefix: number): readonly string[] {
+interface Decision {
+  readonly position: number;
+  readonly cause: number;
+  readonly text: string;
+}
+
+/** The decisions of a log. A conflict stands for the creation in whose place it is. */
+function decisionsOf(log: readonly LogEvent[]): readonly Decision[] {
   return log
-    .slice(prefix)
-    .filter((event) => (isDecisionType(event.type) || event.type === "hook_conflict") && (event.cause ?? 0) <= prefix)
-    .map(decisionText);
+    .filter(({ type }) => isDecisionType(type) || type === "hook_conflict")
+    .map((event) => ({ position: event.position, cause: event.cause ?? 0, text: decisionText(event) }));
+}
+
+/** Those that stand after a prefix and follow from it. */
+function decisionsAfter(decisions: readonly Decision[], prefix: number): readonly string[] {
+  return decisions.filter(({ position, cause }) => position > prefix && cause <= prefix).map(({ text }) => text);
 }
 
 /** What is compared of a decision: everything but where it stands and what the store filled in. */

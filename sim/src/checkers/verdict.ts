@@ -1,6 +1,6 @@
 /** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
 import { inspect, isDeepStrictEqual } from "node:util";
-import type { HeldBundle } from "@perdure/core/simulation";
+import type { HeldBundle, RealmCache } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
 import type { Promises } from "../ledger/promises.ts";
@@ -23,6 +23,9 @@ export interface VerdictParts {
   readonly watch: LogWatch;
   readonly promises: Promises;
   readonly builds: readonly KnownBuild[];
+  readonly realms: RealmCache;
+  /** What workers have printed, by run. */
+  readonly printed: ReadonlyMap<string, readonly string[]>;
   readonly report: Report;
 }
 
@@ -38,12 +41,24 @@ export function judge(parts: VerdictParts): number {
     if (stored.run.parked === null) judgeEnd(runId, stored, report);
     const build = parts.builds.find(({ bundle }) => bundle.id === stored.run.bundleId);
     if (build === undefined) continue;
-    const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle }, chance);
+    const verdict = judgeReplays(
+      { runId, log: stored.events, bundle: build.bundle, realms: parts.realms },
+      chance,
+      replays === 0,
+    );
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
+    judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);
     judgeResult(runId, stored, build.program, report);
   }
   return replays;
+}
+
+/** R8: what was printed is what the log makes the code print: nothing of a speculation that was dropped. */
+function judgeLines(runId: string, printed: readonly string[], lines: readonly string[], report: Report): void {
+  const known = new Set(lines);
+  const stray = printed.find((line) => !known.has(line));
+  if (stray !== undefined) report("R8", runId, `a line was printed that no replay prints: ${stray}`);
 }
 
 /** Q5: with faults stopped, every run comes to its end. */

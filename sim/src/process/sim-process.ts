@@ -7,7 +7,7 @@ import {
   BundleShelf,
   crockford,
   EngineWorker,
-  ExecutionFactory,
+  type ExecutionFactory,
   type HeldBundle,
   startHeartbeat,
   unguarded,
@@ -27,9 +27,6 @@ import { RegistrySwitch } from "./registry-switch.ts";
 
 watchRejections();
 
-/** Realms are slow to make, and their executions share nothing, so all processes and schedules share them. */
-const executions = new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} });
-
 const guard = {
   ...unguarded,
   kind: "timeout" as const,
@@ -48,6 +45,9 @@ export interface ProcessParts {
   readonly network: Network;
   readonly setup: WorkerSetup;
   readonly build: CompiledProgram;
+  readonly executions: ExecutionFactory;
+  /** What its wall clock is ahead of true time. */
+  readonly skewMs: number;
   readonly runBody: (process: SimProcess, ...call: Parameters<RunBody>) => Promise<unknown>;
   /** A line of workflow code that was not printed before. */
   readonly onLine: (process: SimProcess, runId: string, text: string) => void;
@@ -80,6 +80,7 @@ export class SimProcess implements Participant {
       network.pass("timer", this);
       if (this.isAlive) callback();
     });
+    this.env.skewMs = parts.skewMs;
     this.workerId = `wrkr_${crockford(this.env.randomBytes(16))}`;
     this.world = network.connect(this);
     this.#shelf = new BundleShelf(this.world);
@@ -143,7 +144,7 @@ export class SimProcess implements Participant {
         world: this.world,
         env: this.env,
         guard,
-        executions,
+        executions: this.#parts.executions,
         heartbeat,
         shelf: this.#shelf,
         settings,

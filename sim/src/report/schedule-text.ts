@@ -5,7 +5,9 @@ import { timeline } from "./timeline.ts";
 
 export function scheduleText(outcome: ScheduleOutcome, cuts: ScheduleCuts): string {
   const { seed, plan, violations, source, lines, traceHash } = outcome;
-  const rates = faults.filter((fault) => plan.rates[fault] > 0).map((fault) => `${fault} ${percent(plan.rates[fault])}`);
+  const rates = faults
+    .filter((fault) => plan.rates[fault] > 0)
+    .map((fault) => `${fault} ${percent(plan.rates[fault])}`);
   const targets = plan.targets.map(({ probe, fault, nth }) => `${fault} at pass ${nth} of ${probe}`);
   return [
     `seed       ${seed}`,
@@ -21,14 +23,18 @@ export function scheduleText(outcome: ScheduleOutcome, cuts: ScheduleCuts): stri
     timeline(lines),
     "",
     violations.length === 0 ? "no violation" : "violations",
-    ...violations.map(({ invariant, runId, message, afterMs }) => `  ${invariant} after ${afterMs} ms, ${runId}: ${message}`),
+    ...violations.map(
+      ({ invariant, runId, message, afterMs }) => `  ${invariant} after ${afterMs} ms, ${runId}: ${message}`,
+    ),
     "",
     `again: ${command(seed, cuts)}`,
   ].join("\n");
 }
 
 function command(seed: number, cuts: ScheduleCuts): string {
-  return Object.keys(cuts).length === 0 ? `pnpm sim --seed ${seed} --whole` : `pnpm sim --seed ${seed} --cuts '${JSON.stringify(cuts)}'`;
+  return Object.keys(cuts).length === 0
+    ? `pnpm sim --seed ${seed} --whole`
+    : `pnpm sim --seed ${seed} --cuts '${JSON.stringify(cuts)}'`;
 }
 
 const percent = (rate: number): string => `${(rate * 100).toFixed(2)} %`;

@@ -50,7 +50,7 @@ const nightsMax = 400;
 export async function runSchedule(spec: ScheduleSpec, keepTrace = false): Promise<ScheduleOutcome> {
   const plan = planOf(spec.seed, spec.cuts);
   const built = await buildProgram(plan, spec.cuts?.program ?? []);
-  const simulation = new Simulation({ plan, builds: built.builds, keepTrace });
+  const simulation = new Simulation({ plan, builds: built.builds, executions: built.executions, keepTrace });
   await safetyPhase(simulation, plan);
   await livenessPhase(simulation);
   simulation.scheduler.finish();
@@ -81,7 +81,7 @@ async function livenessPhase(simulation: Simulation): Promise<void> {
     await simulation.unparkAll();
     if (simulation.isSettled) return;
     await scheduler.runUntil(() => simulation.isSettled, scheduler.now + answerMs);
-    outsiders.sendPayloads(1);
+    outsiders.answerWaiting();
     const due = nightUntil(simulation);
     if (due === null) continue;
     until += due - scheduler.now;
@@ -112,6 +112,8 @@ function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): Sch
     watch,
     promises,
     builds: built.known,
+    realms: built.realms,
+    printed: simulation.printed,
     report: (...found) => simulation.report(...found),
   });
   const runs = [...store.space.runs.values()];
