@@ -21,7 +21,8 @@ export class Choices {
   pick(options: number): number {
     if (options <= 1) return 0;
     const option = this.#prefix[this.#taken.length] ?? 0;
-    if (option >= options) throw new RangeError(`Choice ${this.#taken.length + 1} has ${options} options, not ${option}.`);
+    if (option >= options)
+      throw new RangeError(`Choice ${this.#taken.length + 1} has ${options} options, not ${option}.`);
     this.#taken.push({ options, option });
     return option;
   }

@@ -6,14 +6,13 @@
 import type { Env } from "@perdure/core";
 import {
   Drive,
+  type ExecutionFactory,
   encodeLostError,
-  ExecutionFactory,
   executeStep,
   type HeldBundle,
   RunMachine,
   StoreClock,
   stepContext,
-  unguarded,
   watchRejections,
 } from "@perdure/core/simulation";
 import { StoreError } from "@perdure/errors";
@@ -25,13 +24,12 @@ import { Gate } from "./gate.ts";
 
 watchRejections();
 
-const executions = new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} });
-
 const leaseMs = 1_000;
 const holdMs = 1_500;
 
 export interface DriverParts {
   readonly name: string;
+  readonly executions: ExecutionFactory;
   readonly scheduler: Scheduler;
   readonly world: World;
   readonly bundle: HeldBundle;
@@ -148,7 +146,7 @@ export class Driver implements BodyHost {
 
   /** Drives the run to the end of this claim. True when nothing is left to be driven. */
   async #drive({ run: { runId, tail }, epoch }: ClaimedRun): Promise<boolean> {
-    const { bundle } = this.#parts;
+    const { bundle, executions } = this.#parts;
     const memo = executions.newMemo();
     const machine = new RunMachine({
       runId,

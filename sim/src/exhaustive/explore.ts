@@ -1,4 +1,5 @@
 /** Takes every interleaving of a small program, depth first, and stops at the first that breaks something. */
+import { ExecutionFactory, RealmCache, unguarded } from "@perdure/core/simulation";
 import { buildOf } from "../scenarios/stage/written-program.ts";
 import { Choices } from "./choices.ts";
 import { type Scope, takePath } from "./interleaving.ts";
@@ -22,7 +23,7 @@ export interface BrokenPath {
 }
 
 export async function explore(program: SmallProgram, pathsMax = Number.POSITIVE_INFINITY): Promise<Explored> {
-  const scope: Scope = { program, build: buildOf(program), judged: new Map() };
+  const scope = scopeOf(program);
   let paths = 0;
   let movesMax = 0;
   let broken: BrokenPath | null = null;
@@ -40,7 +41,19 @@ export async function explore(program: SmallProgram, pathsMax = Number.POSITIVE_
 /** Takes one path again, by its list of choices. */
 export async function replay(program: SmallProgram, list: readonly number[]): Promise<BrokenPath> {
   const choices = new Choices(list);
-  const scope: Scope = { program, build: buildOf(program), judged: new Map() };
+  const scope = scopeOf(program);
   const { violations, moves } = await takePath(scope, choices);
   return { choices: choices.list, violations, moves };
+}
+
+/** Realms are slow to make, so all paths share those of the program. */
+function scopeOf(program: SmallProgram): Scope {
+  const guard = unguarded;
+  return {
+    program,
+    build: buildOf(program),
+    executions: new ExecutionFactory({ guard, turnLimitMs: 60_000, onStrayRejection: () => {} }),
+    realms: new RealmCache({ guard }),
+    judged: new Map(),
+  };
 }

@@ -4,7 +4,7 @@
  * touches nothing but itself, so calls are all that has to be interleaved. The store's clock moves when a timer does, and
  * not otherwise.
  */
-import { guestAbi, tokenHash, workflowInput } from "@perdure/core/simulation";
+import { type ExecutionFactory, guestAbi, type RealmCache, tokenHash, workflowInput } from "@perdure/core/simulation";
 import { dehydrate, hydrate } from "@perdure/serde";
 import { type OutsideAppend, specVersion, type World } from "@perdure/world";
 import { LogWatch } from "../checkers/log-watch.ts";
@@ -31,9 +31,12 @@ export const callsMax = 6;
 /** Who goes on alone afterwards has calls enough for any of the programs. */
 const callsMaxAlone = 60;
 
+/** What the paths of a program share. */
 export interface Scope {
   readonly program: SmallProgram;
   readonly build: CompiledProgram;
+  readonly executions: ExecutionFactory;
+  readonly realms: RealmCache;
   /** Verdicts on logs that other paths have led to as well. */
   readonly judged: Map<string, string | null>;
 }
@@ -79,7 +82,11 @@ class Interleaving implements PathOutcome {
     const store = new SimStore(scheduler, { ...planOf(seed).setup, compareAndAppend: true, maxEventsPerAppend: 1_000 });
     this.#store = store;
     const report = this.#report.bind(this);
-    this.#watch = new LogWatch({ store, report, onEvent: (_runId, { position, type }) => this.#note(`${position} ${type}`) });
+    this.#watch = new LogWatch({
+      store,
+      report,
+      onEvent: (_runId, { position, type }) => this.#note(`${position} ${type}`),
+    });
     const trace = new Trace({ keepLines: false });
     const network = { pass: () => new Set<never>() };
     this.#bodies = new Bodies({ scheduler, store, network, trace, report, answer: answersOf(program) });
@@ -136,21 +143,26 @@ class Interleaving implements PathOutcome {
     }
   }
 
-  /** Both are gone; another one brings the run to its end. */
+  /** Both are gone; another one brings the run to its end, and is helped once if the run had lost too many workers. */
   async goOnAlone(): Promise<void> {
     for (const driver of this.#drivers) driver.crash();
-    const last = this.#driver("last", callsMaxAlone);
-    await last.begin();
-    const world = this.#store.connect();
-    const { run } = this.#store.run(runId) ?? {};
-    if (run?.parked?.reason === "stalled") await world.unpark(runId);
-    while (last.nextMove !== null) await this.#move(last, false);
+    await this.#driveAlone("third");
+    if (this.#store.run(runId)?.run.parked?.reason !== "stalled") return;
+    await this.#store.connect().unpark(runId);
+    await this.#driveAlone("fourth");
+  }
+
+  async #driveAlone(name: string): Promise<void> {
+    const driver = this.#driver(name, callsMaxAlone);
+    await driver.begin();
+    while (driver.nextMove !== null) await this.#move(driver, false);
   }
 
   #driver(name: string, calls: number): Driver {
-    const { build } = this.#scope;
+    const { build, executions } = this.#scope;
     return new Driver({
       name,
+      executions,
       scheduler: this.#scheduler,
       world: this.#watched(this.#store.connect()),
       bundle: build.bundle,
@@ -217,12 +229,16 @@ class Interleaving implements PathOutcome {
   }
 
   #outsideFact(): OutsideAppend["fact"] {
-    const at = null;
     if (this.#scope.program.outside === "cancel") {
-      return { type: "run_cancelled", correlationId: null, at, data: { reason: null }, payload: null };
+      return { type: "run_cancelled", correlationId: null, at: null, data: { reason: null }, payload: null };
     }
-    const correlationId = this.#openHook?.correlationId ?? null;
-    return { type: "hook_received", correlationId, at, data: { ordinal: 0 }, payload: dehydrate(payload, "a payload") };
+    return {
+      type: "hook_received",
+      correlationId: this.#openHook?.correlationId ?? null,
+      at: null,
+      data: { ordinal: 0 },
+      payload: dehydrate(payload, "a payload"),
+    };
   }
 
   // Verdict
@@ -238,7 +254,11 @@ class Interleaving implements PathOutcome {
       const result = last.payload === null ? undefined : hydrate(last.payload);
       if (!this.#scope.program.allows(result, events)) report("S6", runId, `the result is ${JSON.stringify(result)}`);
     } else if (run?.status !== "cancelled") {
-      report("Q5", runId, `the run did not come to its end: ${run?.status}, ${last?.type}, parked ${run?.parked?.reason}`);
+      report(
+        "Q5",
+        runId,
+        `the run did not come to its end: ${run?.status}, ${last?.type}, parked ${run?.parked?.reason}`,
+      );
     }
     const difference = this.#replays();
     if (difference !== null) report("R1", runId, difference);
@@ -246,12 +266,15 @@ class Interleaving implements PathOutcome {
 
   /** Each log is read in every way once, however many paths lead to it. */
   #replays(): string | null {
-    const { judged, build } = this.#scope;
+    const { judged, build, realms } = this.#scope;
     const { events = [] } = this.#store.run(runId) ?? {};
-    const text = JSON.stringify(events.map(({ payload: bytes, ...rest }) => [rest, bytes && Buffer.from(bytes).toString("latin1")]));
+    const text = JSON.stringify(
+      events.map(({ payload: bytes, ...rest }) => [rest, bytes && Buffer.from(bytes).toString("latin1")]),
+    );
     const known = judged.get(text);
     if (known !== undefined) return known;
-    const { difference } = judgeReplays({ runId, log: events, bundle: build.bundle }, Chance.of(seed, "replays"));
+    const recorded = { runId, log: events, bundle: build.bundle, realms };
+    const { difference } = judgeReplays(recorded, Chance.of(seed, "replays"), true);
     const verdict = difference === null ? null : `${difference.invariant}: ${difference.message}`;
     judged.set(text, verdict);
     return verdict;

@@ -1,14 +1,7 @@
 /** A scenario: a course of events, what must come of it, and an edit of the engine under which it must not. */
 
+import type { SourceEdit } from "./edited-source.ts";
 import type { ScenarioClass } from "./field-classes.ts";
-
-/** Replaces a text that occurs exactly once in a source file of the engine. */
-export interface SourceEdit {
-  /** From the root of the repository. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
 
 export interface Scenario {
   readonly of: ScenarioClass;

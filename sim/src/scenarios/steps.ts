@@ -95,6 +95,54 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "found by the simulator",
+    title:
+      "D1: a worker that claims its own run anew, because the store held it for lost, starts nothing for its claim before",
+    mutant: {
+      breaks: "what a claim before has not started yet is dropped",
+      edits: [
+        {
+          file: "packages/core/src/worker/worker.ts",
+          find: "    this.#dropClaimBefore(runId);\n    this.#drives.set",
+          replace: "    this.#drives.set",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage(
+        {
+          workflow: `async () => await Promise.all([step("first")(), step("second")()])`,
+          steps: { first: value("first", 5_000), second: value("second", 5_000) },
+        },
+        { stepsPerWorker: 1 },
+      );
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      // The second body waits for the slot when the store's clock jumps, and the worker's last beat is old all at once.
+      stage.when({
+        probe: "claim:sent",
+        by: "one",
+        incident: () => {
+          stage.store.skewMs += 60_000;
+        },
+      });
+      stage.equal(await stage.result(runId), ["first", "second"], "the result");
+      stage.equal(stage.record(runId).epoch, 2, "claims");
+      const starts = stage.bodies.runs.map(({ name, delivery }) => [name, delivery]);
+      stage.equal(
+        starts,
+        [
+          ["first", 1],
+          ["first", 2],
+          ["second", 2],
+        ],
+        "bodies that ran",
+      );
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
     of: "step started twice",
     title:
       "S1, S4: of two bodies of one attempt the one that the log allows is recorded, and its result is adopted by all",

@@ -105,8 +105,8 @@ export const scenarios: readonly Scenario[] = [
       edits: [
         {
           file: "packages/core/src/worker/worker.ts",
-          find: "      if (this.#mayHoldMore) await this.#giveBackUndriven();\n",
-          replace: "",
+          find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await",
+          replace: "if (env.elapsed() < 0) await",
         },
       ],
     },
@@ -117,6 +117,34 @@ export const scenarios: readonly Scenario[] = [
       const one = await stage.process("one");
       await stage.until("one holds the run", () => stage.record(runId).owner === one.workerId);
       stage.equal(await stage.result(runId, 10_000), "done", "the result");
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
+    of: "found by the simulator",
+    title:
+      "Q1: a claim that reached the store twice is found and given back, though its worker has no reason to look for it",
+    mutant: {
+      breaks: "what a worker holds is asked for now and then without a reason",
+      edits: [
+        {
+          file: "packages/core/src/worker/worker.ts",
+          find: "const heldAskedMs = 30_000;",
+          replace: "const heldAskedMs = 30_000_000;",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage({ workflow: `async () => "done"` });
+      const one = await stage.process("one");
+      const { claims } = stage.store.connect();
+      const worker = { id: one.workerId, leaseMs: 3_500, workflows: [one.build.workflowId] };
+      // A claim of the worker, sent long ago, comes again just when there is a run.
+      stage.when({ probe: "create.client:applied", incident: () => void claims.claim({ worker, max: 1 }) });
+      const runId = await stage.create();
+      stage.equal(stage.record(runId).owner, one.workerId, "the owner");
+      stage.equal(await stage.result(runId, 40_000), "done", "the result");
       stage.judge();
       stage.close();
     },

@@ -4,11 +4,14 @@
  */
 import { deepStrictEqual, fail } from "node:assert/strict";
 import {
+  ExecutionFactory,
   guestAbi,
   type HeldBundle,
   mintRunId,
   packBundle,
+  RealmCache,
   tokenHash,
+  unguarded,
   workerSettings,
   workflowInput,
 } from "@perdure/core/simulation";
@@ -56,6 +59,8 @@ export class Stage {
   readonly #setup: WorkerSetup;
   readonly #build: CompiledProgram;
   readonly #bundles = new Map<string, HeldBundle>();
+  readonly #realms = new RealmCache({ guard: unguarded });
+  readonly #executions = new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} });
   readonly #chance = Chance.of(seed, "stage");
   #clients = 0;
 
@@ -109,6 +114,8 @@ export class Stage {
       network,
       setup: this.#setup,
       build,
+      executions: this.#executions,
+      skewMs: 0,
       runBody: (owner, step, args) => bodies.run(owner, step, args),
       onLine: (_owner, _runId, text) => this.lines.push(text),
       onError: (_owner, error) => this.errors.push(error),
@@ -288,7 +295,7 @@ export class Stage {
     for (const [runId, { run, events }] of this.store.space.runs) {
       const bundle = this.#bundles.get(run.bundleId);
       if (bundle === undefined) continue;
-      const { difference } = judgeReplays({ runId, log: events, bundle }, this.#chance);
+      const { difference } = judgeReplays({ runId, log: events, bundle, realms: this.#realms }, this.#chance, true);
       if (difference !== null) this.violations.push(`${difference.invariant}: ${difference.message}`);
     }
     if (this.violations.length > 0) this.#fail(this.violations.join("\n"));
