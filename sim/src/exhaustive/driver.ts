@@ -116,7 +116,7 @@ export class Driver implements BodyHost {
     current = this;
     action();
     for (let isBusy = true; isBusy; ) {
-      // Every promise that was settled has been followed to its end before the next macrotask.
+      // When this comes, every promise that was settled has been followed to its end.
       await new Promise<void>((resolve) => setImmediate(resolve));
       const deferred = this.#deferred.splice(0);
       for (const callback of deferred) callback();

@@ -27,7 +27,7 @@ import { payload, type SmallProgram, token } from "./small-programs.ts";
 const seed = 1;
 const runId = "wrun_00000000000000000000000001";
 /** Calls of each of the two drivers. */
-export const callsMax = 6;
+const callsMax = 6;
 /** Who goes on alone afterwards has calls enough for any of the programs. */
 const callsMaxAlone = 60;
 

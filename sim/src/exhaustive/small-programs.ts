@@ -4,7 +4,7 @@ import type { LogEvent } from "@perdure/world";
 import { value, type WrittenProgram } from "../scenarios/stage/written-program.ts";
 
 /** One call by somebody who drives nothing, at any moment of the path. */
-export type OutsideCall = "payload" | "cancel" | "none";
+type OutsideCall = "payload" | "cancel" | "none";
 
 export interface SmallProgram extends WrittenProgram {
   readonly name: string;

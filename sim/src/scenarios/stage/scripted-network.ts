@@ -4,7 +4,7 @@ import type { Participant } from "../../process/participant.ts";
 import { Network, type NetworkParts } from "../../store/network.ts";
 
 /** What strikes a call on its way, or something else that happens at this very moment. */
-export type Incident = CallFault | ((who: Participant) => void);
+type Incident = CallFault | ((who: Participant) => void);
 
 type CallFault = Extract<Fault, "refused" | "lost request" | "lost answer" | "duplicate" | "delay" | "old prefix">;
 
