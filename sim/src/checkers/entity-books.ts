@@ -77,7 +77,7 @@ export class EntityBooks {
         this.#applyToStep(id, event);
         break;
       case "wait_created":
-        this.waits.set(id, { resumeAt: event.data.resumeAt ?? Number.NaN, isDone: false });
+        this.#createWait(id, event);
         break;
       case "wait_completed":
         this.#completeWait(id, event);
@@ -129,6 +129,15 @@ export class EntityBooks {
       if (!isCurrent) this.#report("S4", `${type} at ${position} is of another attempt or delivery`);
       step.isDone = true;
     }
+  }
+
+  /** T2: a length is counted from the store's clock. */
+  #createWait(id: string, { position, data, committedAt }: LogEvent<"wait_created">): void {
+    const resumeAt = data.resumeAt ?? Number.NaN;
+    if (data.durationMs !== null && resumeAt !== committedAt + Math.ceil(data.durationMs)) {
+      this.#report("T2", `a wait of ${data.durationMs} ms, created at ${committedAt}, ends at ${resumeAt} (${position})`);
+    }
+    this.waits.set(id, { resumeAt, isDone: false });
   }
 
   #completeWait(id: string, { position, at }: LogEvent): void {

@@ -6,6 +6,7 @@
 import { Execution, type HeldBundle, HydrationMemo, RealmCache, unguarded } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
+import type { WrittenLine } from "./printed-lines.ts";
 
 const realms = new RealmCache({ guard: unguarded });
 
@@ -20,6 +21,8 @@ export interface Recorded {
 export interface ReplayVerdict {
   readonly replays: number;
   readonly difference: { readonly invariant: string; readonly message: string } | null;
+  /** The console lines of the run, with the position of the fact whose delivery wrote them. */
+  readonly lines: readonly WrittenLine[];
 }
 
 /** How often a replay is cut in two at a position of chance. */
@@ -32,11 +35,15 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
   const other: IsolationMode = own === "shared" ? "run" : "shared";
   const whole = readBack(recorded, { isolation: own, memo: true, cuts: [log.length] });
   let replays = 1;
+  const lines: WrittenLine[] = [];
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
-  if (fault !== null) return { replays, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
-  const prefix = differingPrefix(recorded, own);
+  if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
+  if (leavesNothing(log) && whole.hasNewLines) {
+    return { replays, lines, difference: { invariant: "R8", message: "the replay of a whole run has lines that are new" } };
+  }
+  const prefix = differingPrefix(recorded, own, lines);
   replays += 1;
-  if (prefix !== null) return { replays, difference: { invariant: "R3", message: prefix } };
+  if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
     ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: own, memo: index % 2 === 0, cuts: [cut()] })),
@@ -49,10 +56,10 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
     const differs = read.fault ?? (read.text === whole.text ? null : "console lines or plans differ");
     if (differs !== null) {
       const message = `${way.isolation} realm, ${way.memo ? "with" : "without"} memo, cut at ${way.cuts}: ${differs}`;
-      return { replays, difference: { invariant: "R5", message } };
+      return { replays, lines, difference: { invariant: "R5", message } };
     }
   }
-  return { replays, difference: null };
+  return { replays, lines, difference: null };
 }
 
 interface ReadOptions {
@@ -67,6 +74,8 @@ interface ReadResult {
   readonly planned: number;
   /** Console lines and what is planned beyond the log. */
   readonly text: string;
+  /** Lines that no earlier execution can have printed. */
+  readonly hasNewLines: boolean;
 }
 
 function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): ReadResult {
@@ -81,13 +90,14 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
     from = Math.max(from, end);
   }
   const planned = execution.planned();
-  const lines = execution.takeConsole().map((line) => line.text);
+  const lines = execution.takeConsole();
   execution.dispose();
-  return { fault, planned: planned.length, text: [...lines, ...planned.map(decisionText)].join("\n") };
+  const text = [...lines.map((line) => line.text), ...planned.map(decisionText)].join("\n");
+  return { fault, planned: planned.length, text, hasNewLines: lines.some((line) => !line.replayed) };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */
-function differingPrefix(recorded: Recorded, isolation: IsolationMode): string | null {
+function differingPrefix(recorded: Recorded, isolation: IsolationMode, lines: WrittenLine[]): string | null {
   const { log } = recorded;
   const complete = leavesNothing(log);
   const execution = open(recorded, isolation, true);
@@ -95,6 +105,7 @@ function differingPrefix(recorded: Recorded, isolation: IsolationMode): string |
     for (const event of log.slice(1)) {
       const fault = execution.consume([event]);
       if (fault !== null) return `at position ${event.position}: ${fault.reason}: ${fault.detail}`;
+      for (const { text } of execution.takeConsole()) lines.push({ text, position: event.position });
       const expected = decisionsAfter(log, event.position);
       const planned = execution.planned().map(decisionText);
       const compared = complete ? planned : planned.slice(0, expected.length);

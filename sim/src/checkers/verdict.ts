@@ -3,12 +3,14 @@ import { inspect, isDeepStrictEqual } from "node:util";
 import type { HeldBundle } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
+import type { Bodies } from "../ledger/bodies.ts";
 import type { Promises } from "../ledger/promises.ts";
 import type { Report } from "../ledger/violation.ts";
 import { type Expected, interpret } from "../programs/interpret.ts";
 import type { Inputs, Program } from "../programs/program.ts";
 import type { SimStore, StoredRun } from "../store/sim-store.ts";
 import type { LogWatch } from "./log-watch.ts";
+import type { PrintedLines } from "./printed-lines.ts";
 import { judgeReplays } from "./replays.ts";
 
 /** One build of the application that runs were started with. */
@@ -22,16 +24,19 @@ export interface VerdictParts {
   readonly store: SimStore;
   readonly watch: LogWatch;
   readonly promises: Promises;
+  readonly printed: PrintedLines;
+  readonly bodies: Bodies;
   readonly builds: readonly KnownBuild[];
   readonly report: Report;
 }
 
 /** Judges the whole schedule. Returns how many replays were compared. */
 export function judge(parts: VerdictParts): number {
-  const { store, watch, promises, report, seed } = parts;
+  const { store, watch, promises, printed, bodies, report, seed } = parts;
   watch.look();
   watch.judgeAtEnd();
   promises.judge(store, report);
+  bodies.judgeAtEnd();
   const chance = Chance.of(seed, "replays");
   let replays = 0;
   for (const [runId, stored] of store.space.runs) {
@@ -41,6 +46,7 @@ export function judge(parts: VerdictParts): number {
     const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle }, chance);
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
+    else printed.judge(runId, verdict.lines, report);
     judgeResult(runId, stored, build.program, report);
   }
   return replays;

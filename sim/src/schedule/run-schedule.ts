@@ -105,12 +105,14 @@ function nightUntil({ store, runningBodies, scheduler, outsiders }: Simulation):
 }
 
 function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): ScheduleOutcome {
-  const { store, watch, promises, trace, striker, scheduler, bodies } = simulation;
+  const { store, watch, promises, printed, trace, striker, scheduler, bodies } = simulation;
   const replays = judge({
     seed: plan.seed,
     store,
     watch,
     promises,
+    printed,
+    bodies,
     builds: built.known,
     report: (...found) => simulation.report(...found),
   });

@@ -3,7 +3,9 @@
  * It owns who lives and what strikes do to them; `run-schedule.ts` owns the course of a schedule.
  */
 import { RunParkedError, StoreError } from "@perdure/errors";
+import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
+import { PrintedLines } from "../checkers/printed-lines.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
 import type { Plan } from "../faults/plan.ts";
@@ -47,6 +49,7 @@ export class Simulation implements Environment {
   readonly trace: Trace;
   readonly bodies: Bodies;
   readonly promises = new Promises();
+  readonly printed = new PrintedLines();
   readonly watch: LogWatch;
   readonly outsiders: Outsiders;
   readonly violations: Violation[] = [];
@@ -76,7 +79,9 @@ export class Simulation implements Environment {
       onEvent: (runId, { type, position, epoch: writer, correlationId }) =>
         trace.add(scheduler.now, runId, `${position} ${type} ${correlationId ?? ""} by epoch ${writer}`),
     });
+    const claims = new ClaimWatch(store, report);
     this.network = new Network({
+      claims,
       scheduler,
       striker,
       chance: Chance.of(seed, "network"),
@@ -90,7 +95,7 @@ export class Simulation implements Environment {
       hints: plan.hints,
     });
     const { network, promises } = this;
-    this.bodies = new Bodies({ scheduler, store, network, trace, report });
+    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report });
     this.outsiders = new Outsiders({
       plan,
       chance: Chance.of(seed, "outsiders"),
@@ -225,7 +230,10 @@ export class Simulation implements Environment {
       setup: this.#plan.setup,
       build: this.#isHealed ? allSteps(this.#builds) : (this.#builds[this.#build] ?? this.#builds[0]),
       runBody: (owner, name, args) => this.bodies.run(owner, name, args),
-      onLine: (owner, runId, text) => this.trace.add(this.scheduler.now, owner.name, `prints for ${runId}: ${text}`),
+      onLine: (owner, runId, text) => {
+        this.trace.add(this.scheduler.now, owner.name, `prints for ${runId}: ${text}`);
+        this.printed.add({ runId, text, tail: this.store.run(runId)?.run.tail ?? 0 });
+      },
       onError: (owner, error) => this.#judgeError(owner, error),
       onGone: (gone) => {
         this.trace.add(this.scheduler.now, gone.name, "is gone");
@@ -240,8 +248,10 @@ export class Simulation implements Environment {
   #judgeError(process: SimProcess, error: unknown): void {
     if (StoreError.is(error)) return;
     if (RunParkedError.is(error)) {
-      const { runId, reason, detail } = error;
-      if (!expectedParking.has(reason)) this.report("R4", runId, `parked by ${process.name}: ${reason}: ${detail}`);
+      const { runId, reason, parked } = error;
+      if (!expectedParking.has(reason)) {
+        this.report("R4", runId, `parked by ${process.name}: ${reason}: ${parked.detail}`);
+      }
       return;
     }
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
