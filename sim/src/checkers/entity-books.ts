@@ -14,6 +14,8 @@ interface Step {
 
 interface Wait {
   readonly resumeAt: number;
+  /** Since when it could complete: a wait may be created for a moment that is past. */
+  readonly dueAt: number;
   isDone: boolean;
 }
 
@@ -137,7 +139,7 @@ export class EntityBooks {
     if (data.durationMs !== null && resumeAt !== committedAt + Math.ceil(data.durationMs)) {
       this.#report("T2", `a wait of ${data.durationMs} ms, created at ${committedAt}, ends at ${resumeAt} (${position})`);
     }
-    this.waits.set(id, { resumeAt, isDone: false });
+    this.waits.set(id, { resumeAt, dueAt: Math.max(resumeAt, committedAt), isDone: false });
   }
 
   #completeWait(id: string, { position, at }: LogEvent): void {

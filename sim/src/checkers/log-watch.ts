@@ -15,7 +15,8 @@ interface Seen {
   /** A digest of each event, by position. */
   readonly digests: string[];
   readonly books: EntityBooks;
-  row: RunRecord;
+  /** Null before the first look. */
+  row: RunRecord | null;
   lastFactAt: number;
   ended: boolean;
   /** The tail when the run was last claimed, and how many claims were lost in a row since it last moved. */
@@ -26,8 +27,8 @@ interface Seen {
 export interface LogWatchParts {
   readonly store: SimStore;
   readonly report: Report;
-  /** Called with each new event. */
-  readonly onEvent: (runId: string, event: LogEvent) => void;
+  /** Called with each new event, and with the moment since when the wait that it completes was due. */
+  readonly onEvent: (runId: string, event: LogEvent, dueAt: number | null) => void;
 }
 
 export class LogWatch {
@@ -49,7 +50,7 @@ export class LogWatch {
   /** To be called after every call that the store applied. */
   look(): void {
     for (const [runId, stored] of this.#parts.store.space.runs) {
-      const seen = this.#seen.get(runId) ?? this.#meet(runId, stored.run);
+      const seen = this.#seen.get(runId) ?? this.#meet(runId, stored.run.key);
       if (seen.row === stored.run && seen.digests.length === stored.events.length) continue;
       const fresh = stored.events.slice(seen.digests.length);
       for (const event of fresh) this.#event(runId, stored.run, seen, event);
@@ -72,18 +73,18 @@ export class LogWatch {
     this.#parts.report(invariant, runId, message);
   }
 
-  #meet(runId: string, row: RunRecord): Seen {
+  #meet(runId: string, key: string | null): Seen {
     const { store } = this.#parts;
     const books = new EntityBooks(
       (invariant, message) => this.#report(invariant, runId, message),
       () => store.now(),
     );
-    const seen: Seen = { digests: [], books, row, lastFactAt: 0, ended: false, claimTail: 0, lostClaims: 0 };
+    const seen: Seen = { digests: [], books, row: null, lastFactAt: 0, ended: false, claimTail: 0, lostClaims: 0 };
     this.#seen.set(runId, seen);
-    if (row.key === null) return seen;
-    const other = this.#keys.get(row.key);
-    if (other !== undefined) this.#report("X4", runId, `the key ${row.key} is that of ${other} as well`);
-    this.#keys.set(row.key, runId);
+    if (key === null) return seen;
+    const other = this.#keys.get(key);
+    if (other !== undefined) this.#report("X4", runId, `the key ${key} is that of ${other} as well`);
+    this.#keys.set(key, runId);
     return seen;
   }
 
@@ -104,9 +105,11 @@ export class LogWatch {
     }
     if (isTerminalType(event.type)) seen.ended = true;
     this.#token(runId, event);
+    const isWaitEnd = event.type === "wait_completed";
+    const dueAt = isWaitEnd ? (seen.books.waits.get(event.correlationId ?? "")?.dueAt ?? null) : null;
     seen.books.apply(event);
     seen.digests.push(digestOf(event));
-    this.#parts.onEvent(runId, event);
+    this.#parts.onEvent(runId, event, dueAt);
   }
 
   /** H3: one open hook per token, over all runs. */
@@ -130,8 +133,6 @@ export class LogWatch {
   #row(runId: string, seen: Seen, row: RunRecord, fresh: readonly LogEvent[]): void {
     const before = seen.row;
     if (row.tail !== seen.digests.length) this.#report("L1", runId, `the row's tail ${row.tail} is not the log's`);
-    if (row.epoch < before.epoch) this.#report("D1", runId, `the epoch went from ${before.epoch} to ${row.epoch}`);
-    if (isRowEnded(before) && fresh.length > 0) this.#report("L6", runId, "a log grew after its end");
     if (isRowEnded(row)) {
       if (!seen.ended) this.#report("X1", runId, `the row says ${row.status} and the log does not`);
       if (row.owner !== null || row.wakeAt !== null)
@@ -142,17 +143,21 @@ export class LogWatch {
     if (outside !== undefined && isIdle && (row.wakeAt === null || row.wakeAt > this.#parts.store.now())) {
       this.#report("Q1", runId, `nobody is woken for the ${outside.type} at ${outside.position}`);
     }
-    this.#losses(runId, seen, row);
-    const takenOver = row.owner !== null && before.owner !== row.owner && before !== row;
-    if (takenOver && before.owner !== null) this.#takeover(runId, before, row);
-    if (takenOver && row.epoch === before.epoch && fresh[0]?.type !== "run_created") {
-      this.#report("D1", runId, `the run changed hands without a new epoch (${row.epoch})`);
-    }
+    if (before === null) return;
+    this.#losses(runId, seen, before, row);
+    this.#change(runId, before, row, fresh);
+  }
+
+  #change(runId: string, before: RunRecord, row: RunRecord, fresh: readonly LogEvent[]): void {
+    if (row.epoch < before.epoch) this.#report("D1", runId, `the epoch went from ${before.epoch} to ${row.epoch}`);
+    if (isRowEnded(before) && fresh.length > 0) this.#report("L6", runId, "a log grew after its end");
+    if (row.owner === null || before.owner === row.owner) return;
+    if (before.owner !== null) this.#takeover(runId, before, row);
+    if (row.epoch === before.epoch) this.#report("D1", runId, `it changed hands without a new epoch (${row.epoch})`);
   }
 
   /** Q3: a run is parked as stalled when five claims in a row were lost without progress, and only then. */
-  #losses(runId: string, seen: Seen, row: RunRecord): void {
-    const before = seen.row;
+  #losses(runId: string, seen: Seen, before: RunRecord, row: RunRecord): void {
     if (before.parked !== null && row.parked === null) seen.lostClaims = 0;
     if (row.epoch === before.epoch) return;
     const isLost = before.owner !== null && before.tail === seen.claimTail;

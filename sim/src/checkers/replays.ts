@@ -6,7 +6,6 @@
 import { Execution, type HeldBundle, HydrationMemo, RealmCache, unguarded } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
-import type { WrittenLine } from "./printed-lines.ts";
 
 const realms = new RealmCache({ guard: unguarded });
 
@@ -20,9 +19,9 @@ export interface Recorded {
 /** How often the log was replayed, and what differed; null: nothing. */
 export interface ReplayVerdict {
   readonly replays: number;
+  /** What the workflow code writes to its console. */
+  readonly lines: readonly string[];
   readonly difference: { readonly invariant: string; readonly message: string } | null;
-  /** The console lines of the run, with the position of the fact whose delivery wrote them. */
-  readonly lines: readonly WrittenLine[];
 }
 
 /** How often a replay is cut in two at a position of chance. */
@@ -31,24 +30,26 @@ const cutsPerLog = 5;
 /** Reads the log back in every way. */
 export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
   const { log } = recorded;
-  const own = isolationOf(log);
-  const other: IsolationMode = own === "shared" ? "run" : "shared";
-  const whole = readBack(recorded, { isolation: own, memo: true, cuts: [log.length] });
+  const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
+  const { lines } = whole;
   let replays = 1;
-  const lines: WrittenLine[] = [];
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
   if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
   if (leavesNothing(log) && whole.hasNewLines) {
     return { replays, lines, difference: { invariant: "R8", message: "the replay of a whole run has lines that are new" } };
   }
-  const prefix = differingPrefix(recorded, own, lines);
+  const prefix = differingPrefix(recorded);
   replays += 1;
   if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
-    ...Array.from({ length: cutsPerLog }, (_, index) => ({ isolation: own, memo: index % 2 === 0, cuts: [cut()] })),
-    { isolation: own, memo: false, cuts: [cut(), cut(), cut(), cut()] },
-    { isolation: other, memo: chance.flag(0.5), cuts: [cut()] },
+    ...Array.from({ length: cutsPerLog }, (_, index) => ({
+      isolation: "shared" as const,
+      memo: index % 2 === 0,
+      cuts: [cut()],
+    })),
+    { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
+    { isolation: "run", memo: chance.flag(0.5), cuts: [cut()] },
   ];
   for (const way of ways) {
     const read = readBack(recorded, way);
@@ -72,9 +73,10 @@ interface ReadOptions {
 interface ReadResult {
   readonly fault: string | null;
   readonly planned: number;
+  readonly lines: readonly string[];
   /** Console lines and what is planned beyond the log. */
   readonly text: string;
-  /** Lines that no earlier execution can have printed. */
+  /** Some of the lines are told to be of deliveries that no earlier execution made. */
   readonly hasNewLines: boolean;
 }
 
@@ -90,23 +92,24 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
     from = Math.max(from, end);
   }
   const planned = execution.planned();
-  const lines = execution.takeConsole();
+  const written = execution.takeConsole();
   execution.dispose();
-  const text = [...lines.map((line) => line.text), ...planned.map(decisionText)].join("\n");
-  return { fault, planned: planned.length, text, hasNewLines: lines.some((line) => !line.replayed) };
+  const lines = written.map((line) => line.text);
+  const hasNewLines = written.some((line) => !line.replayed);
+  return { fault, planned: planned.length, lines, hasNewLines, text: [...lines, ...planned.map(decisionText)].join("\n") };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */
-function differingPrefix(recorded: Recorded, isolation: IsolationMode, lines: WrittenLine[]): string | null {
+function differingPrefix(recorded: Recorded): string | null {
   const { log } = recorded;
+  const decisions = decisionsOf(log);
   const complete = leavesNothing(log);
-  const execution = open(recorded, isolation, true);
+  const execution = open(recorded, "shared", true);
   try {
     for (const event of log.slice(1)) {
       const fault = execution.consume([event]);
       if (fault !== null) return `at position ${event.position}: ${fault.reason}: ${fault.detail}`;
-      for (const { text } of execution.takeConsole()) lines.push({ text, position: event.position });
-      const expected = decisionsAfter(log, event.position);
+      const expected = decisionsAfter(decisions, event.position);
       const planned = execution.planned().map(decisionText);
       const compared = complete ? planned : planned.slice(0, expected.length);
       if (compared.join("\n") !== expected.join("\n")) {
@@ -126,22 +129,28 @@ function open({ runId, log, bundle }: Recorded, isolation: IsolationMode, memo: 
   return Execution.open({ runId, created, realm, memo: memo ? new HydrationMemo() : null });
 }
 
-function isolationOf([created]: readonly LogEvent[]): IsolationMode {
-  return created?.type === "run_created" ? created.data.isolation : "shared";
-}
-
 /** The code itself ended the run, so everything that it ever decided is in the log. */
 function leavesNothing(log: readonly LogEvent[]): boolean {
   const type = log.at(-1)?.type;
   return type === "run_completed" || type === "run_failed";
 }
 
-/** The decisions that stand after a prefix and follow from it. A conflict stands for the creation in whose place it is. */
-function decisionsAfter(log: readonly LogEvent[], prefix: number): readonly string[] {
+interface Decision {
+  readonly position: number;
+  readonly cause: number;
+  readonly text: string;
+}
+
+/** The decisions of a log. A conflict stands for the creation in whose place it is. */
+function decisionsOf(log: readonly LogEvent[]): readonly Decision[] {
   return log
-    .slice(prefix)
-    .filter((event) => (isDecisionType(event.type) || event.type === "hook_conflict") && (event.cause ?? 0) <= prefix)
-    .map(decisionText);
+    .filter(({ type }) => isDecisionType(type) || type === "hook_conflict")
+    .map((event) => ({ position: event.position, cause: event.cause ?? 0, text: decisionText(event) }));
+}
+
+/** Those that stand after a prefix and follow from it. */
+function decisionsAfter(decisions: readonly Decision[], prefix: number): readonly string[] {
+  return decisions.filter(({ position, cause }) => position > prefix && cause <= prefix).map(({ text }) => text);
 }
 
 /** What is compared of a decision: everything but where it stands and what the store filled in. */

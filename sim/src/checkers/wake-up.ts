@@ -10,7 +10,7 @@ export function judgeWakeUps(store: SimStore, watch: LogWatch, slackMs: number, 
   for (const [runId, { run }] of store.space.runs) {
     const books = watch.booksOf(runId);
     if (books === undefined || books.status === "ended") continue;
-    const missing = missingWakeUp(run, books, store.now() + slackMs);
+    const missing = missingWakeUp(run, books, store.latest + slackMs);
     if (missing !== null) report("Q1", runId, missing);
   }
 }

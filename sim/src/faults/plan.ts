@@ -2,6 +2,7 @@
  * What a seed decides before anything runs: the program, the processes, how the worker is set up, which faults may strike
  * and how often. Plain data, so that a failing schedule can be printed, cut down and run again.
  */
+import { invariant } from "@perdure/errors";
 import type { IsolationMode } from "@perdure/world";
 import { Chance } from "../kernel/chance.ts";
 import { type Fault, faults, type Probe, possiblePairs } from "./catalogue.ts";
@@ -165,7 +166,8 @@ const targetsPerPlan = 3;
 function drawTargets(seed: number): Target[] {
   const chance = Chance.of(seed, "targets");
   return Array.from({ length: targetsPerPlan }, (_, index) => {
-    const [probe, fault] = possiblePairs[(seed * targetsPerPlan + index) % possiblePairs.length] ?? possiblePairs[0];
-    return { probe, fault, nth: chance.pick([1, 1, 1, 2, 3, 5]) };
+    const pair = possiblePairs[(seed * targetsPerPlan + index) % possiblePairs.length];
+    invariant(pair !== undefined, "some fault is possible somewhere");
+    return { probe: pair[0], fault: pair[1], nth: chance.pick([1, 1, 1, 2, 3, 5]) };
   });
 }

@@ -40,8 +40,18 @@ export class Chance {
   }
 
   /** One of the items, of which there is at least one. */
-  pick<T>(items: readonly [T, ...T[]]): T {
+  pick<const T>(items: readonly [T, ...T[]]): T {
     return items[this.int(items.length)] ?? items[0];
+  }
+
+  /** One of the items, each as likely as its weight says; undefined when there are none. */
+  weigh<T>(items: readonly (readonly [weight: number, item: T])[]): T | undefined {
+    let left = this.next() * items.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, item] of items) {
+      left -= weight;
+      if (left < 0) return item;
+    }
+    return items.at(-1)?.[1];
   }
 
   /** One of the items, or undefined when there are none. */

@@ -17,6 +17,9 @@ export function mutantText({ killed, total, mutants }: MutantReport): string {
   ].join("\n");
 }
 
+/** The same for programs, in one line. */
+export const mutantJson = (report: MutantReport): string => JSON.stringify(report);
+
 function line({ name, outcome, schedules, foundBy, ms, coveredBy }: MutantResult, width: number): string {
   const said = coveredBy !== null && outcome === "survived" ? "covered" : outcome;
   return `${name.padEnd(width)}  ${said.padEnd(8)}  ${String(schedules).padStart(8)}  ${(foundBy[0] ?? "-").padEnd(4)}  ${String(ms).padStart(7)}`;

@@ -9,7 +9,7 @@ import type { MutantMessage, MutantOrder } from "./messages.ts";
 import type { Mutant } from "./mutant.ts";
 
 export interface MutantOptions {
-  /** The mutants to run, by name; default: all. */
+  /** The mutants to run, by name; none or an empty list: all. */
   readonly names?: readonly string[];
   /** Schedules after which a mutant counts as a survivor. Default 20,000. */
   readonly schedulesMax?: number;
@@ -18,7 +18,7 @@ export interface MutantOptions {
   /** Milliseconds that one schedule may last before the process counts as hanging. Default: two minutes. */
   readonly hangMs?: number;
   /** Processes at once. Default 2. */
-  readonly parallel?: number;
+  readonly workers?: number;
   /** Called with each result as it comes in. */
   readonly onResult?: (result: MutantResult) => void;
 }
@@ -50,7 +50,8 @@ const hour = 3_600_000;
 
 /** Runs mutants. Throws for a name that none has. */
 export async function runMutants(options: MutantOptions = {}): Promise<MutantReport> {
-  const waiting = (options.names ?? mutants.map(({ name }) => name)).map(mutantOf);
+  const { names = [] } = options;
+  const waiting = names.length === 0 ? [...mutants] : names.map(mutantOf);
   const results: MutantResult[] = [];
   const next = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
@@ -59,7 +60,7 @@ export async function runMutants(options: MutantOptions = {}): Promise<MutantRep
       options.onResult?.(result);
     }
   };
-  await Promise.all(Array.from({ length: options.parallel ?? 2 }, next));
+  await Promise.all(Array.from({ length: options.workers ?? 2 }, next));
   const place = new Map(mutants.map(({ name }, index) => [name, index]));
   results.sort((a, b) => (place.get(a.name) ?? 0) - (place.get(b.name) ?? 0));
   const counted = results.filter(({ coveredBy }) => coveredBy === null);

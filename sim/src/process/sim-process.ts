@@ -48,6 +48,8 @@ export interface ProcessParts {
   readonly network: Network;
   readonly setup: WorkerSetup;
   readonly build: CompiledProgram;
+  /** What its wall clock is ahead of true time. */
+  readonly skewMs: number;
   readonly runBody: (process: SimProcess, ...call: Parameters<RunBody>) => Promise<unknown>;
   /** A line of workflow code that was not printed before. */
   readonly onLine: (process: SimProcess, runId: string, text: string) => void;
@@ -80,6 +82,7 @@ export class SimProcess implements Participant {
       network.pass("timer", this);
       if (this.isAlive) callback();
     });
+    this.env.skewMs = parts.skewMs;
     this.workerId = `wrkr_${crockford(this.env.randomBytes(16))}`;
     this.world = network.connect(this);
     this.#shelf = new BundleShelf(this.world);

@@ -1,5 +1,5 @@
 /** Later versions of programs, as a deploy brings them while runs of the earlier one are under way. */
-import { Chance } from "./chance.ts";
+import { Chance } from "../kernel/chance.ts";
 import { programOf } from "./kinds.ts";
 import type { Block, Call, Program, Statement } from "./program.ts";
 import { stepNames } from "./program.ts";
@@ -15,7 +15,7 @@ const versionSuffix = "_v2";
 export function editedProgram(program: Program): Program {
   const chance = new Chance(program.seed ^ 0x5eed);
   const names = stepNames(program.root);
-  const name = names[chance.below(names.length)];
+  const name = names[chance.int(names.length)];
   const edit = name === undefined ? "add" : chance.pick(["rename", "remove", "add"]);
   const edited = edit === "add" || name === undefined ? added(program.root, chance) : changed(program.root, name, edit);
   return programOf({ ...program, root: edited });
@@ -30,12 +30,12 @@ function added(root: Block, chance: Chance): Block {
   const operation: Call = {
     kind: "call",
     step: `work${versionSuffix}`,
-    k: chance.below(10),
+    k: chance.int(10),
     before: 0,
     after: 0,
     style: "plain",
   };
   const call: Statement = { kind: "await", operation };
-  const place = chance.below(root.length);
+  const place = chance.int(root.length);
   return [...root.slice(0, place), call, ...root.slice(place)];
 }

@@ -1,5 +1,5 @@
 /** Makes programs from seeds. Pure: the same seed and features make the same tree. */
-import { Chance } from "./chance.ts";
+import { Chance } from "../kernel/chance.ts";
 import { countKind, programOf } from "./kinds.ts";
 import { OperationMaker } from "./make-operation.ts";
 import type { Block, HookUse, KeptType, Operation, Program, Statement } from "./program.ts";
@@ -25,9 +25,9 @@ export interface ProgramFeatures {
 /** A random program. */
 export function generateProgram(seed: number, features: ProgramFeatures = {}): Program {
   const chance = new Chance(seed);
-  const confluent = features.confluent ?? chance.isHit(0.4);
-  const usual = chance.isHit(0.1) ? chance.between(60, 180) : chance.between(15, 60);
-  const wanted = { ...features, confluent, floating: features.floating ?? chance.isHit(0.7) };
+  const confluent = features.confluent ?? chance.flag(0.4);
+  const usual = chance.flag(0.1) ? chance.between(60, 180) : chance.between(15, 60);
+  const wanted = { ...features, confluent, floating: features.floating ?? chance.flag(0.7) };
   const root = new StatementMaker(chance, wanted, features.size ?? usual).root();
   return programOf({ seed, root, confluent });
 }
@@ -80,10 +80,10 @@ class StatementMaker {
     while (this.#budget > 0 || statements.length < 2) statements.push(this.#statement(depthMax));
     for (const [kind, make] of this.#demands()) {
       if (countKind(statements, kind) > 0) continue;
-      statements.splice(this.#chance.below(statements.length + 1), 0, make());
+      statements.splice(this.#chance.int(statements.length + 1), 0, make());
     }
-    if (this.#chance.isHit(0.08)) statements.push({ kind: "end", how: "throw" });
-    else if (this.#chance.isHit(0.2)) statements.push({ kind: "end", how: "map" });
+    if (this.#chance.flag(0.08)) statements.push({ kind: "end", how: "throw" });
+    else if (this.#chance.flag(0.2)) statements.push({ kind: "end", how: "map" });
     return statements;
   }
 
@@ -167,20 +167,20 @@ class StatementMaker {
 
   #rich(): Statement {
     this.#spend(2);
-    return { kind: "rich", step: "rich", k: this.#chance.below(12) };
+    return { kind: "rich", step: "rich", k: this.#chance.int(12) };
   }
 
   #floatingCall(): Statement {
     return {
       kind: "float",
-      operation: this.#chance.isHit(0.8) ? this.#make.anyCall() : this.#make.sleep(),
+      operation: this.#chance.flag(0.8) ? this.#make.anyCall() : this.#make.sleep(),
     };
   }
 
   /** A failing step, mostly caught. */
   #failing(): Statement {
     const statement: Statement = { kind: "await", operation: this.#make.failingCall() };
-    return this.#chance.isHit(0.9) ? this.#caught(statement) : statement;
+    return this.#chance.flag(0.95) ? this.#caught(statement) : statement;
   }
 
   #caught(statement: Statement): Statement {
@@ -199,14 +199,14 @@ class StatementMaker {
   }
 
   #late(depth: number): Statement {
-    const operation: Operation = this.#chance.isHit(0.75) ? this.#make.anyCall() : this.#make.branch(depth - 1);
+    const operation: Operation = this.#chance.flag(0.75) ? this.#make.anyCall() : this.#make.branch(depth - 1);
     const late: Statement = { kind: "late", operation, body: this.#block(depth - 1) };
-    return this.#chance.isHit(0.8) ? this.#caught(late) : late;
+    return this.#chance.flag(0.8) ? this.#caught(late) : late;
   }
 
   #generator(): Statement {
     const operations = this.#make.several(0, 3);
-    return this.#caught({ kind: "generator", hops: this.#chance.below(4), operations });
+    return this.#caught({ kind: "generator", hops: this.#chance.int(4), operations });
   }
 
   #fromAsync(): Statement {
@@ -220,7 +220,7 @@ class StatementMaker {
       throws: this.#chance.pick([0, 0, 2, 3, 4]),
       body: this.#block(depth - 1),
       handler: this.#block(depth - 1, 0),
-      cleanup: this.#chance.isHit(0.5) ? this.#block(depth - 1) : [],
+      cleanup: this.#chance.flag(0.5) ? this.#block(depth - 1) : [],
     };
   }
 
@@ -236,14 +236,14 @@ class StatementMaker {
 
   #hook(depth: number): Statement {
     const { sharedTokens } = this.#wanted;
-    const use = sharedTokens !== false && this.#chance.isHit(0.25) ? this.#chance.pick(["twice", "open"]) : null;
+    const use = sharedTokens !== false && this.#chance.flag(0.25) ? this.#chance.pick(["twice", "open"]) : null;
     return this.#hookOf(use ?? this.#chance.pick(hookUses), depth);
   }
 
   #hookOf(use: HookUse, depth: number): Statement {
     const rounds = this.#chance.between(1, 3);
     this.#spend(2 + rounds * 2);
-    const reacts = !this.#wanted.confluent && this.#chance.isHit(0.6);
+    const reacts = !this.#wanted.confluent && this.#chance.flag(0.6);
     return {
       kind: "hook",
       use,
@@ -256,8 +256,8 @@ class StatementMaker {
 
   /** A token of its own, or one that another hook of the program has too. */
   #token(): number {
-    const isTaken = this.#wanted.sharedTokens !== false && this.#tokens > 0 && this.#chance.isHit(0.3);
-    if (isTaken || this.#tokens === tokensMax) return this.#chance.below(this.#tokens);
+    const isTaken = this.#wanted.sharedTokens !== false && this.#tokens > 0 && this.#chance.flag(0.3);
+    if (isTaken || this.#tokens === tokensMax) return this.#chance.int(this.#tokens);
     this.#tokens += 1;
     return this.#tokens - 1;
   }

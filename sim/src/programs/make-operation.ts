@@ -1,5 +1,5 @@
 /** Makes what has a promise: calls, sleeps, hops, branches and their combinations. */
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../kernel/chance.ts";
 import { dayMs } from "./kinds.ts";
 import type { Block, Call, Combinator, Operation, Sleep } from "./program.ts";
 import { shortMs } from "./step-bodies.ts";
@@ -30,7 +30,7 @@ export class OperationMaker {
   /** A call of a step that works at the first attempt. */
   call(): Call {
     const { chance, longSleeps } = this.#site;
-    return this.#callOf(longSleeps && chance.isHit(0.15) ? "slow" : "work", 2);
+    return this.#callOf(longSleeps && chance.flag(0.15) ? "slow" : "work", 2);
   }
 
   /** A call of a step that may fail an attempt, or all of them. */
@@ -41,30 +41,30 @@ export class OperationMaker {
 
   anyCall(): Call {
     const { chance, failures } = this.#site;
-    return failures && chance.isHit(0.3) ? this.failingCall() : this.call();
+    return failures && chance.flag(0.3) ? this.failingCall() : this.call();
   }
 
   #callOf(step: string, events: number): Call {
     const { chance, spend } = this.#site;
     spend(events);
-    const hops = (): number => (chance.isHit(0.3) ? chance.between(1, hopsMax) : 0);
-    const style = chance.isHit(0.15) ? "thenable" : "plain";
-    return { kind: "call", step, k: chance.below(10), before: hops(), after: hops(), style };
+    const hops = (): number => (chance.flag(0.3) ? chance.between(1, hopsMax) : 0);
+    const style = chance.flag(0.15) ? "thenable" : "plain";
+    return { kind: "call", step, k: chance.int(10), before: hops(), after: hops(), style };
   }
 
   sleep(): Sleep {
     const { chance, spend, longSleeps } = this.#site;
-    if (longSleeps && chance.isHit(0.15)) return this.longSleep();
+    if (longSleeps && chance.flag(0.15)) return this.longSleep();
     spend(2);
     const form = chance.pick(["number", "number", "text", "date"]);
-    const ms = form === "date" && chance.isHit(0.2) ? pastMs : this.#shortMs();
+    const ms = form === "date" && chance.flag(0.2) ? pastMs : this.#shortMs();
     return { kind: "sleep", ms, form };
   }
 
   longSleep(): Sleep {
     const { chance, spend } = this.#site;
     spend(2);
-    const ms = chance.isHit(0.04) ? dayMs : chance.pick(longSleepsMs);
+    const ms = chance.flag(0.04) ? dayMs : chance.pick(longSleepsMs);
     return { kind: "sleep", ms, form: chance.pick(["number", "text", "date"]) };
   }
 
@@ -74,13 +74,13 @@ export class OperationMaker {
 
   branch(depth: number): Operation {
     const { chance, confluent, block } = this.#site;
-    return { kind: "branch", body: block(Math.max(0, depth)), isolated: confluent || chance.isHit(0.2) };
+    return { kind: "branch", body: block(Math.max(0, depth)), isolated: confluent || chance.flag(0.2) };
   }
 
   /** How long a race gives a hook. */
   raceMs(): number {
     const { chance, longSleeps } = this.#site;
-    return longSleeps && chance.isHit(0.3) ? chance.pick(longSleepsMs) : chance.between(0, 25);
+    return longSleeps && chance.flag(0.3) ? chance.pick(longSleepsMs) : chance.between(0, 25);
   }
 
   /** Two or more operations, combined. */
@@ -113,7 +113,7 @@ export class OperationMaker {
 
   #shuffled(combinator: Combinator, operations: Operation[]): Operation {
     for (let last = operations.length - 1; last > 0; last -= 1) {
-      const other = this.#site.chance.below(last + 1);
+      const other = this.#site.chance.int(last + 1);
       const [a, b] = [operations[last], operations[other]];
       if (a === undefined || b === undefined) continue;
       operations[last] = b;
@@ -136,6 +136,6 @@ export class OperationMaker {
 
   #shortMs(): number {
     const { chance } = this.#site;
-    return chance.isHit(0.5) ? chance.pick(shortMs) : chance.below(25);
+    return chance.flag(0.5) ? chance.pick(shortMs) : chance.int(25);
   }
 }

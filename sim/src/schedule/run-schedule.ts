@@ -81,7 +81,7 @@ async function livenessPhase(simulation: Simulation): Promise<void> {
     await simulation.unparkAll();
     if (simulation.isSettled) return;
     await scheduler.runUntil(() => simulation.isSettled, scheduler.now + answerMs);
-    outsiders.sendPayloads(1);
+    outsiders.answerWaiting();
     const due = nightUntil(simulation);
     if (due === null) continue;
     until += due - scheduler.now;
@@ -105,15 +105,15 @@ function nightUntil({ store, runningBodies, scheduler, outsiders }: Simulation):
 }
 
 function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): ScheduleOutcome {
-  const { store, watch, promises, printed, trace, striker, scheduler, bodies } = simulation;
+  const { store, watch, promises, trace, striker, scheduler, bodies } = simulation;
   const replays = judge({
     seed: plan.seed,
     store,
     watch,
     promises,
-    printed,
     bodies,
     builds: built.known,
+    printed: simulation.printed,
     report: (...found) => simulation.report(...found),
   });
   const runs = [...store.space.runs.values()];

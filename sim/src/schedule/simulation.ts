@@ -5,7 +5,6 @@
 import { RunParkedError, StoreError } from "@perdure/errors";
 import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
-import { PrintedLines } from "../checkers/printed-lines.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
 import type { Plan } from "../faults/plan.ts";
@@ -24,6 +23,12 @@ import { SimStore } from "../store/sim-store.ts";
 import { Outsiders } from "../traffic/outsiders.ts";
 
 const dayMs = 86_400_000;
+/** After the faults have stopped, the last of what they delayed has arrived after this long. */
+const healingMs = 25_000;
+/** After a night every process is up again after this long. */
+const morningMs = 3_000;
+/** With a worker that lives, a timer is late by a sweep and this much at the most. */
+const latenessMsMax = 1_000;
 /** A process that is gone is followed by another after at most this long. */
 const restartMsMax = 3_000;
 const outageMsMax = 5_000;
@@ -49,13 +54,16 @@ export class Simulation implements Environment {
   readonly trace: Trace;
   readonly bodies: Bodies;
   readonly promises = new Promises();
-  readonly printed = new PrintedLines();
   readonly watch: LogWatch;
   readonly outsiders: Outsiders;
   readonly violations: Violation[] = [];
   readonly processes = new Set<SimProcess>();
+  /** What workers have printed, by run. */
+  readonly printed = new Map<string, string[]>();
   /** Faults strike and processes are replaced at leisure; afterwards everything is healed. */
   #isHealed = false;
+  /** From this moment on nothing is on its way any more that a fault has delayed. */
+  #quietFrom = Number.POSITIVE_INFINITY;
   #spawned = 0;
   #build = 0;
   readonly #plan: Plan;
@@ -76,8 +84,11 @@ export class Simulation implements Environment {
     this.watch = new LogWatch({
       store,
       report,
-      onEvent: (runId, { type, position, epoch: writer, correlationId }) =>
-        trace.add(scheduler.now, runId, `${position} ${type} ${correlationId ?? ""} by epoch ${writer}`),
+      onEvent: (runId, event, dueAt) => {
+        const { type, position, correlationId } = event;
+        trace.add(scheduler.now, runId, `${position} ${type} ${correlationId ?? ""} by epoch ${event.epoch}`);
+        if (dueAt !== null) this.#judgeLateness(runId, position, dueAt);
+      },
     });
     const claims = new ClaimWatch(store, report);
     this.network = new Network({
@@ -181,6 +192,7 @@ export class Simulation implements Environment {
   /** The end of the faults: nothing strikes any more, the store is back, and every process that stood still goes on. */
   heal(): void {
     this.#isHealed = true;
+    this.#quietFrom = this.scheduler.now + healingMs + this.#plan.setup.leaseMs;
     this.striker.isActive = false;
     this.network.outageUntil = 0;
     this.network.hintsLostUntil = 0;
@@ -207,6 +219,7 @@ export class Simulation implements Environment {
   night(until: number): void {
     for (const process of [...this.processes]) process.crash();
     this.scheduler.jumpTo(until);
+    this.#quietFrom = Math.max(this.#quietFrom, until + morningMs);
   }
 
   /** Bodies that run in a process that lives. */
@@ -230,10 +243,8 @@ export class Simulation implements Environment {
       setup: this.#plan.setup,
       build: this.#isHealed ? allSteps(this.#builds) : (this.#builds[this.#build] ?? this.#builds[0]),
       runBody: (owner, name, args) => this.bodies.run(owner, name, args),
-      onLine: (owner, runId, text) => {
-        this.trace.add(this.scheduler.now, owner.name, `prints for ${runId}: ${text}`);
-        this.printed.add({ runId, text, tail: this.store.run(runId)?.run.tail ?? 0 });
-      },
+      skewMs: this.#initialSkewMs(),
+      onLine: (owner, runId, text) => this.#print(owner, runId, text),
       onError: (owner, error) => this.#judgeError(owner, error),
       onGone: (gone) => {
         this.trace.add(this.scheduler.now, gone.name, "is gone");
@@ -244,14 +255,35 @@ export class Simulation implements Environment {
     this.processes.add(process);
   }
 
+  /** T3: once nothing strikes any more, what is due is done within a sweep, if the workers have room for every run. */
+  #judgeLateness(runId: string, position: number, dueAt: number): void {
+    const { setup, runs } = this.#plan;
+    const { store } = this;
+    if (setup.claimedRunsMax < runs.length) return;
+    const lateMs = store.now() - Math.max(dueAt, this.#quietFrom + store.skewMs);
+    if (lateMs > setup.sweepMs + latenessMsMax)
+      this.report("T3", runId, `a wait ended ${lateMs} ms late, at ${position}`);
+  }
+
+  /** Where faults may strike clocks at all, no process has the right time. */
+  #initialSkewMs(): number {
+    return this.#plan.rates["clock jump"] > 0 ? this.#chance.between(-dayMs, dayMs) : 0;
+  }
+
+  #print(process: SimProcess, runId: string, text: string): void {
+    this.trace.add(this.scheduler.now, process.name, `prints for ${runId}: ${text}`);
+    const printed = this.printed.get(runId) ?? [];
+    printed.push(text);
+    this.printed.set(runId, printed);
+  }
+
   /** A worker tells of stores that fail and of runs that it parks; anything else is a defect. */
   #judgeError(process: SimProcess, error: unknown): void {
     if (StoreError.is(error)) return;
     if (RunParkedError.is(error)) {
-      const { runId, reason, parked } = error;
-      if (!expectedParking.has(reason)) {
-        this.report("R4", runId, `parked by ${process.name}: ${reason}: ${parked.detail}`);
-      }
+      const { runId, parked } = error;
+      const { reason, detail } = parked;
+      if (!expectedParking.has(reason)) this.report("R4", runId, `parked by ${process.name}: ${reason}: ${detail}`);
       return;
     }
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

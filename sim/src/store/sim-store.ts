@@ -13,6 +13,7 @@ export class SimStore {
   readonly store = new MemoryStore("simulated");
   /** What the store's clock is ahead of true time. */
   skewMs = 0;
+  #latest = 0;
   readonly #scheduler: Scheduler;
   readonly #options: MemoryWorldOptions;
 
@@ -28,7 +29,14 @@ export class SimStore {
 
   /** The store's clock. */
   now(): number {
-    return this.#scheduler.now + this.skewMs;
+    const now = this.#scheduler.now + this.skewMs;
+    this.#latest = Math.max(this.#latest, now);
+    return now;
+  }
+
+  /** The latest moment that the store's clock has shown, before it was set back perhaps. */
+  get latest(): number {
+    return Math.max(this.#latest, this.now());
   }
 
   /** A connection that never fails. */

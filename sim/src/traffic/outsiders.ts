@@ -53,14 +53,24 @@ export class Outsiders {
     return this.#waiting.size === 0;
   }
 
-  /** Send so many payloads, each to an open hook of chance. */
+  /** Send so many payloads, each to an open hook of chance, but for runs whose log is long. */
   sendPayloads(count: number): void {
     const { store, chance } = this.#parts;
-    const isLong = ({ runId }: { readonly runId: string }): boolean => (store.run(runId)?.run.tail ?? 0) > logEventsMax;
-    const tokens = [...store.space.tokens].filter(([, hook]) => !isLong(hook)).map(([token]) => token);
+    const isLong = (runId: string): boolean => (store.run(runId)?.run.tail ?? 0) > logEventsMax;
+    const tokens = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId)).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
       const token = chance.oneOf(tokens);
       if (token !== undefined) this.#errand((client) => this.#send(client, token));
+    }
+  }
+
+  /** Send a payload to each open hook of a run that nothing else will wake. */
+  answerWaiting(): void {
+    const { store } = this.#parts;
+    for (const [token, { runId }] of store.space.tokens) {
+      const run = store.run(runId)?.run;
+      const waits = run !== undefined && run.owner === null && run.wakeAt === null && run.parked === null;
+      if (waits) this.#errand((client) => this.#send(client, token));
     }
   }
 

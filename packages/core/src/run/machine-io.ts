@@ -96,7 +96,7 @@ export type Effect =
   /** The run exists, under the id that the machine was given. */
   | { readonly kind: "started" }
   | { readonly kind: "append"; readonly request: DriverAppend; readonly resend: boolean }
-  /** `later`: only after the event loop has seen to what else is due, such as a signal that wants to end the process. */
+  /** `later`: not at once, because a signal may want to end the process first, or the store had nothing new just now. */
   | { readonly kind: "read"; readonly after: number; readonly later?: boolean }
   | { readonly kind: "runStep"; readonly task: StepTask }
   | { readonly kind: "abortSteps" }

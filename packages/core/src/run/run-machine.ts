@@ -62,8 +62,11 @@ export class RunMachine {
   #state: State = { kind: "fresh" };
   #closing: Closing | null = null;
   #n = 0;
-  /** The tail that the store has spoken of: what lies between it and what is held has to be read. */
-  #polledTail = 0;
+  /**
+   * The tail that the store has spoken of. What lies between it and what is held has to be read before anything is decided:
+   * a copy of the store that lags behind may answer a read with less (L8).
+   */
+  #knownTail = 0;
   #safe: boolean;
   #turnScheduled = false;
 
@@ -82,9 +85,10 @@ export class RunMachine {
     return this.#held.runningCount;
   }
 
-  /** Take up a claimed run, with the execution that an earlier claim left in this process, if there is one. */
-  claimed(residence: Residence | null): readonly Effect[] {
+  /** Take up a run that was claimed at this tail, with the execution that an earlier claim left in this process, if any. */
+  claimed(residence: Residence | null, tail: number): readonly Effect[] {
     invariant(this.#state.kind === "fresh", "a machine takes one run up");
+    this.#knownTail = tail;
     if (residence !== null) this.#held.adopt(residence);
     return this.#load();
   }
@@ -124,7 +128,7 @@ export class RunMachine {
       case "timerDue":
         return this.#state.kind === "ready" ? this.#settle(now) : [];
       case "polled":
-        this.#polledTail = Math.max(this.#polledTail, input.tail);
+        this.#heardOf(input.tail);
         return this.#state.kind === "ready" ? this.#settle(now) : [];
       case "released":
         return this.#onReleased(input.result);
@@ -191,10 +195,14 @@ export class RunMachine {
     return this.#acknowledged(result.events, result.released, now);
   }
 
+  #heardOf(tail: number): void {
+    this.#knownTail = Math.max(this.#knownTail, tail);
+  }
+
   /** Ask for what is in the log beyond what is held. */
-  #load(): readonly Effect[] {
+  #load(later = false): readonly Effect[] {
     this.#state = { kind: "loading" };
-    return [{ kind: "read", after: this.#held.tail }];
+    return [{ kind: "read", after: this.#held.tail, later }];
   }
 
   #onRead(events: readonly LogEvent[], complete: boolean, now: number): readonly Effect[] {
@@ -202,6 +210,7 @@ export class RunMachine {
     const fault = this.#held.consume(events, this.#closing === null);
     if (fault !== null) return this.#fault(fault, now);
     if (!complete) return this.#load();
+    if (this.#held.tail < this.#knownTail) return this.#load(events.length === 0);
     this.#state = { kind: "ready" };
     const lines = this.#closing === null ? this.#held.execution.takeConsole() : [];
     const fresh = lines.filter((line) => !line.replayed);
@@ -211,6 +220,7 @@ export class RunMachine {
 
   /** Throw the execution and its speculation away, and take the log up again from its start (M4). */
   #rebuild(): readonly Effect[] {
+    this.#heardOf(this.#held.tail);
     this.#held.forget();
     return this.#load();
   }
@@ -227,6 +237,7 @@ export class RunMachine {
         return this.#acknowledged(result.events, result.released, now);
       case "moved":
         clock.observe(result.storeNow, now);
+        this.#heardOf(result.tail);
         this.#safe = true;
         return this.#rebuild();
       case "fenced":
@@ -307,7 +318,7 @@ export class RunMachine {
     if (this.#closing !== null) return this.#settleClosing(this.#closing, now);
     const { execution } = this.#held;
     if (execution.dead) return this.#rebuild();
-    if (this.#polledTail > this.#held.tail) return this.#load();
+    if (this.#held.tail < this.#knownTail) return this.#load();
     if (isEnded(execution.view.status)) return this.#end({ kind: "ended" });
     const storeNow = this.#setup.clock.estimate(now);
     const effects = execution.planned().length === 0 ? this.#held.dispatch(storeNow) : [];

@@ -50,6 +50,12 @@ export interface WorkerParts {
 /** A failure of the store that lasts is told again after this many milliseconds. */
 const toldAgainMs = 10_000;
 
+/**
+ * What a worker holds by the store's books and does not drive is looked for this often, in milliseconds, beside the times
+ * when it has reason to: a call that reached the store twice leaves no trace here.
+ */
+const heldAskedMs = 30_000;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -68,6 +74,8 @@ export class EngineWorker {
   readonly #taking = new Map<string, Promise<void>>();
   /** An answer was lost, or a run could not be given back: this worker may hold runs that it does not drive. */
   #mayHoldMore = false;
+  /** When the store was last asked what this worker holds. */
+  #heldAskedAt: number;
   #claiming = false;
   #claimAgain = false;
   #polling = false;
@@ -83,6 +91,7 @@ export class EngineWorker {
     this.#residents = new Residents(parts.settings.residentRunsMax);
     this.#slots = new StepSlots({ perWorker: parts.settings.stepsPerWorker, perRun: parts.settings.stepsPerRun });
     this.#executions = parts.executions;
+    this.#heldAskedAt = parts.env.elapsed();
   }
 
   get id(): string {
@@ -180,7 +189,7 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
-      if (this.#mayHoldMore) await this.#giveBackUndriven();
+      if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
       if (mayClaim && room > 0) {
@@ -210,7 +219,9 @@ export class EngineWorker {
    * worker lives. Called between two claims, so that no claim is under way.
    */
   async #giveBackUndriven(): Promise<void> {
-    const { claims } = this.#parts.world;
+    const { world, env } = this.#parts;
+    const { claims } = world;
+    this.#heldAskedAt = env.elapsed();
     let left = false;
     for (const { runId, epoch, tail } of await claims.poll(this.id, "held")) {
       if (this.#drives.has(runId) || this.#taking.has(runId)) continue;
@@ -245,7 +256,7 @@ export class EngineWorker {
     const bundle = resident?.bundle ?? (await this.#bundleOf(run, epoch));
     if (bundle === null) return;
     const drive = this.#newDrive({ runId: run.runId, epoch, bundle });
-    drive.begin(() => drive.machine.claimed(resident?.residence ?? null));
+    drive.begin(() => drive.machine.claimed(resident?.residence ?? null, run.tail));
     if (this.#stopping) drive.shutdown();
   }
 
@@ -303,10 +314,17 @@ export class EngineWorker {
       storeFailed: (error: StoreError) => this.#tell(error),
     };
     const drive = new Drive(host, machine, { runId, epoch });
+    this.#dropClaimBefore(runId);
     this.#drives.set(runId, drive);
     this.#releaseHold ??= env.hold();
     void drive.ended.then((end) => this.#driveEnded(drive, bundle, memo, end));
     return drive;
+  }
+
+  /** D1: the lease had run out before this worker claimed the run again; its claim before must start nothing more. */
+  #dropClaimBefore(runId: string): void {
+    this.#drives.get(runId)?.abandon();
+    this.#slots.drop(runId);
   }
 
   /** A failure of the store is met by many runs, and again at every look: it is told once in a while. */
@@ -322,8 +340,10 @@ export class EngineWorker {
   }
 
   #driveEnded(drive: Drive, bundle: HeldBundle, memo: HydrationMemo, end: DriveEnd): void {
-    if (this.#drives.get(drive.runId) === drive) this.#drives.delete(drive.runId);
-    this.#slots.drop(drive.runId);
+    if (this.#drives.get(drive.runId) === drive) {
+      this.#drives.delete(drive.runId);
+      this.#slots.drop(drive.runId);
+    }
     memo.clear();
     // Whether the claim is really gone, a drive that gave up does not know.
     if (end.kind === "fenced") this.#mayHoldMore = true;

@@ -70,7 +70,7 @@ export const replayMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "memo keeps failures as values",
+    name: "memo answers for a neighbour",
     breaks: "The memo answers for the neighbour of the position that it is asked for.",
     invariants: ["S6", "R3"],
     edits: [

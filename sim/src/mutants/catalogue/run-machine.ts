@@ -7,7 +7,7 @@ const rules = "packages/world/src/admit.ts";
 /** A resident execution believes that it knows the whole log. */
 const staleResident = {
   file: machine,
-  find: "if (residence !== null) this.#held.adopt(residence);",
+  find: "this.#knownTail = tail;\n",
   replace:
     'if (residence !== null) { this.#held.adopt(residence); this.#state = { kind: "loading" }; return [{ kind: "read", after: 1_000_000 }]; }',
 };
@@ -136,6 +136,15 @@ export const runMachineMutants: readonly Mutant[] = [
     invariants: ["R4", "R3"],
     pair: true,
     edits: [staleResident, noTailCheck],
+  },
+  {
+    name: "old prefix taken for the log",
+    breaks: "A read that a lagging copy answered with less than there is counts as the whole log.",
+    invariants: ["L8", "R4", "S2"],
+    edits: [
+      { file: machine, find: "    if (this.#held.tail < this.#knownTail) return this.#load(events.length === 0);\n", replace: "" },
+      { file: machine, find: "    if (this.#held.tail < this.#knownTail) return this.#load();\n", replace: "" },
+    ],
   },
   {
     name: "results forgotten when sent",

@@ -25,7 +25,7 @@ export const workerMutants: readonly Mutant[] = [
     edits: [
       {
         file: worker,
-        find: "if (this.#mayHoldMore) await this.#giveBackUndriven();",
+        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();",
         replace: "void this.#giveBackUndriven;",
       },
     ],
@@ -99,7 +99,28 @@ export const workerMutants: readonly Mutant[] = [
     name: "bodies of a lost run go on waiting",
     breaks: "Bodies that wait for a slot start although their run was lost meanwhile.",
     invariants: ["D1"],
-    edits: [{ file: worker, find: "this.#slots.drop(drive.runId);", replace: "" }],
+    edits: [
+      { file: worker, find: "      this.#slots.drop(drive.runId);\n", replace: "" },
+      { file: worker, find: "    this.#slots.drop(runId);\n", replace: "" },
+    ],
+  },
+  {
+    name: "claim before goes on",
+    breaks: "A worker that claims a run again goes on driving it under its claim before.",
+    invariants: ["D1", "S3"],
+    edits: [{ file: worker, find: "    this.#drives.get(runId)?.abandon();\n", replace: "" }],
+  },
+  {
+    name: "double claims never given back",
+    breaks: "A run that a claim took which reached the store twice is kept by a worker that does not know of it.",
+    invariants: ["Q5", "T3"],
+    edits: [
+      {
+        file: worker,
+        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();",
+        replace: "if (this.#mayHoldMore) await this.#giveBackUndriven();",
+      },
+    ],
   },
   {
     name: "polled tails ignored",
@@ -109,7 +130,7 @@ export const workerMutants: readonly Mutant[] = [
     edits: [
       {
         file: machine,
-        find: "this.#polledTail = Math.max(this.#polledTail, input.tail);",
+        find: "this.#heardOf(input.tail);",
         replace: "",
       },
     ],
