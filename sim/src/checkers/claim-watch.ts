@@ -107,7 +107,8 @@ export class ClaimWatch {
 
   /** The events of the request stand in the log, in a row, behind the position that its driver knew. */
   #holds(runId: string, { facts, decisions, after, epoch }: DriverAppend): boolean {
-    const name = (type: string, id: string | null): string => `${type === "hook_conflict" ? "hook_created" : type} ${id}`;
+    const name = (type: string, id: string | null): string =>
+      `${type === "hook_conflict" ? "hook_created" : type} ${id}`;
     const wanted = [...facts, ...decisions].map(({ type, correlationId }) => name(type, correlationId));
     const found = (this.#store.run(runId)?.events ?? [])
       .slice(after)

@@ -36,7 +36,11 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
   if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
   if (leavesNothing(log) && whole.hasNewLines) {
-    return { replays, lines, difference: { invariant: "R8", message: "the replay of a whole run has lines that are new" } };
+    return {
+      replays,
+      lines,
+      difference: { invariant: "R8", message: "the replay of a whole run has lines that are new" },
+    };
   }
   const prefix = differingPrefix(recorded);
   replays += 1;
@@ -96,7 +100,13 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
   execution.dispose();
   const lines = written.map((line) => line.text);
   const hasNewLines = written.some((line) => !line.replayed);
-  return { fault, planned: planned.length, lines, hasNewLines, text: [...lines, ...planned.map(decisionText)].join("\n") };
+  return {
+    fault,
+    planned: planned.length,
+    lines,
+    hasNewLines,
+    text: [...lines, ...planned.map(decisionText)].join("\n"),
+  };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */

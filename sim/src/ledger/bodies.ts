@@ -76,7 +76,11 @@ export class Bodies {
         .find((event) => isDecisionType(event.type) && (event.cause ?? 0) < allowedAt);
       if (later === undefined) continue;
       const what = `${name} ${correlationId} started at tail ${tail}`;
-      report("D4", runId, `${what}, and the ${later.type} at ${later.position} that was decided before was not written`);
+      report(
+        "D4",
+        runId,
+        `${what}, and the ${later.type} at ${later.position} that was decided before was not written`,
+      );
     }
   }
 
@@ -129,7 +133,8 @@ export class Bodies {
       report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
     }
     const again = this.runs.find((it) => it.correlationId === correlationId && isSameStart(it, body));
-    if (again !== undefined) report("S3", runId, `one delivery started twice: ${what}, before on ${again.process.name}`);
+    if (again !== undefined)
+      report("S3", runId, `one delivery started twice: ${what}, before on ${again.process.name}`);
     // A store clock that was never set back is the one that its workers count by.
     if (store.skewMs === 0 && step.retryAt !== null && attempt === step.attempt && store.now() < step.retryAt) {
       report("T1", runId, `a retry started ${step.retryAt - store.now()} ms early: ${what}`);

@@ -2,8 +2,8 @@
 import { claimMutants } from "./catalogue/claims.ts";
 import { guestMutants } from "./catalogue/guest.ts";
 import { logRuleMutants } from "./catalogue/log-rules.ts";
-import { runMachineMutants } from "./catalogue/run-machine.ts";
 import { replayMutants } from "./catalogue/replay.ts";
+import { runMachineMutants } from "./catalogue/run-machine.ts";
 import { storeMutants } from "./catalogue/store.ts";
 import { turnMutants } from "./catalogue/turns.ts";
 import { workerMutants } from "./catalogue/worker.ts";

@@ -7,7 +7,9 @@ const messageMax = 110;
 export function mutantText({ killed, total, mutants }: MutantReport): string {
   const width = Math.max(6, ...mutants.map(({ name }) => name.length));
   const head = `${"mutant".padEnd(width)}  outcome   schedule  by      ms`;
-  const open = mutants.filter(({ outcome, coveredBy }) => (coveredBy === null ? outcome !== "killed" : outcome !== "survived"));
+  const open = mutants.filter(({ outcome, coveredBy }) =>
+    coveredBy === null ? outcome !== "killed" : outcome !== "survived",
+  );
   return [
     head,
     ...mutants.map((result) => line(result, width)),

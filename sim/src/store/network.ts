@@ -98,7 +98,9 @@ export class Network {
         append: (runId, request) => {
           const apply = () => claims.append(runId, request, () => inner.log.append(runId, request));
           const answer = call(operationOf(request), apply);
-          return request.by === "driver" ? learn(runId, request.epoch, answer, ({ kind }) => kind === "fenced") : answer;
+          return request.by === "driver"
+            ? learn(runId, request.epoch, answer, ({ kind }) => kind === "fenced")
+            : answer;
         },
       },
       claims: {

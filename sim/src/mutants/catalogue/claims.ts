@@ -8,7 +8,9 @@ export const claimMutants: readonly Mutant[] = [
     name: "live worker taken over",
     breaks: "A worker counts as lost when a quarter of its lease is over.",
     invariants: ["S3"],
-    edits: [{ file: rules, find: "storeNow - beat.at < beat.leaseMs", replace: "storeNow - beat.at < beat.leaseMs / 4" }],
+    edits: [
+      { file: rules, find: "storeNow - beat.at < beat.leaseMs", replace: "storeNow - beat.at < beat.leaseMs / 4" },
+    ],
   },
   {
     name: "takeover under the same epoch",

@@ -95,7 +95,8 @@ export const guestMutants: readonly Mutant[] = [
       {
         file: hook,
         find: "#next: PromiseWithResolvers<Arrival<T>> | null = null;",
-        replace: "#next: PromiseWithResolvers<Arrival<T>> | null = null; #waiting: PromiseWithResolvers<Arrival<T>>[] = [];",
+        replace:
+          "#next: PromiseWithResolvers<Arrival<T>> | null = null; #waiting: PromiseWithResolvers<Arrival<T>>[] = [];",
       },
       {
         file: hook,

@@ -104,9 +104,7 @@ export const logRuleMutants: readonly Mutant[] = [
     name: "release forgets new waits",
     breaks: "An append that ends the claim forgets the waits that it creates.",
     invariants: ["Q1"],
-    edits: [
-      { file: rules, find: ": earlier(release.wakeAt, this.#earliestNewWait);", replace: ": release.wakeAt;" },
-    ],
+    edits: [{ file: rules, find: ": earlier(release.wakeAt, this.#earliestNewWait);", replace: ": release.wakeAt;" }],
   },
   {
     name: "outside append wakes nobody",
@@ -125,7 +123,11 @@ export const logRuleMutants: readonly Mutant[] = [
     breaks: "The decisions of an append are written before its facts.",
     invariants: ["R4", "R6"],
     edits: [
-      { file: rules, find: "    for (const decision of decisions) {", replace: "    for (const decision of [] as NewDecision[]) {" },
+      {
+        file: rules,
+        find: "    for (const decision of decisions) {",
+        replace: "    for (const decision of [] as NewDecision[]) {",
+      },
       {
         file: rules,
         find: "    for (const fact of facts) {",
@@ -162,13 +164,17 @@ export const logRuleMutants: readonly Mutant[] = [
     name: "payloads all numbered one",
     breaks: "The payloads of a hook are not counted.",
     invariants: ["H2"],
-    edits: [{ file: rules, find: "data: { ordinal: received + 1 }, payload };", replace: "data: { ordinal: 1 }, payload };" }],
+    edits: [
+      { file: rules, find: "data: { ordinal: received + 1 }, payload };", replace: "data: { ordinal: 1 }, payload };" },
+    ],
   },
   {
     name: "token conflict not seen",
     breaks: "A hook is opened under a token that another one holds.",
     invariants: ["H3"],
-    edits: [{ file: rules, find: "      if (owner !== null) {", replace: "      if (owner === this.#run.runId + 1) {" }],
+    edits: [
+      { file: rules, find: "      if (owner !== null) {", replace: "      if (owner === this.#run.runId + 1) {" },
+    ],
   },
   {
     name: "token conflict inside an append not seen",

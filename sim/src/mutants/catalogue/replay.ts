@@ -10,9 +10,7 @@ export const replayMutants: readonly Mutant[] = [
     name: "no drain between deliveries",
     breaks: "All facts of a call are delivered before the microtasks of the first one run.",
     invariants: ["R2", "R3"],
-    edits: [
-      { file: delivery, find: "realm.drain();", replace: "if (delivery === deliveries.at(-1)) realm.drain();" },
-    ],
+    edits: [{ file: delivery, find: "realm.drain();", replace: "if (delivery === deliveries.at(-1)) realm.drain();" }],
   },
   {
     name: "two results share one drain",

@@ -50,7 +50,11 @@ export const runMachineMutants: readonly Mutant[] = [
     invariants: ["D3", "S5", "R4"],
     edits: [
       { file: machine, find: "return this.#onUnknown();", replace: "return this.#onUnknown(now);" },
-      { file: machine, find: "#onUnknown(): readonly Effect[] {", replace: "#onUnknown(now: number): readonly Effect[] {" },
+      {
+        file: machine,
+        find: "#onUnknown(): readonly Effect[] {",
+        replace: "#onUnknown(now: number): readonly Effect[] {",
+      },
       {
         file: machine,
         find: 'if (state.kind === "appending") return [{ kind: "append", request: state.request, resend: true }];',
@@ -68,7 +72,11 @@ export const runMachineMutants: readonly Mutant[] = [
     invariants: ["D3", "R4"],
     edits: [
       { file: machine, find: "return this.#onUnknown();", replace: "return this.#onUnknown(now);" },
-      { file: machine, find: "#onUnknown(): readonly Effect[] {", replace: "#onUnknown(now: number): readonly Effect[] {" },
+      {
+        file: machine,
+        find: "#onUnknown(): readonly Effect[] {",
+        replace: "#onUnknown(now: number): readonly Effect[] {",
+      },
       {
         file: machine,
         find: 'if (state.kind === "appending") return [{ kind: "append", request: state.request, resend: true }];',
@@ -142,7 +150,11 @@ export const runMachineMutants: readonly Mutant[] = [
     breaks: "A read that a lagging copy answered with less than there is counts as the whole log.",
     invariants: ["L8", "R4", "S2"],
     edits: [
-      { file: machine, find: "    if (this.#held.tail < this.#knownTail) return this.#load(events.length === 0);\n", replace: "" },
+      {
+        file: machine,
+        find: "    if (this.#held.tail < this.#knownTail) return this.#load(events.length === 0);\n",
+        replace: "",
+      },
       { file: machine, find: "    if (this.#held.tail < this.#knownTail) return this.#load();\n", replace: "" },
     ],
   },
@@ -241,7 +253,8 @@ export const runMachineMutants: readonly Mutant[] = [
       {
         file: machine,
         find: "const request = { epoch: this.#setup.epoch, ifTail: this.#held.tail, wakeAt };",
-        replace: "const request = { epoch: this.#setup.epoch, ifTail: this.#held.tail, wakeAt: wakeAt === null ? wakeAt : null };",
+        replace:
+          "const request = { epoch: this.#setup.epoch, ifTail: this.#held.tail, wakeAt: wakeAt === null ? wakeAt : null };",
       },
     ],
   },

@@ -42,13 +42,21 @@ export const storeMutants: readonly Mutant[] = [
     name: "key of a sender not recognised",
     breaks: "A payload that is sent again under its key is written again.",
     invariants: ["L5"],
-    edits: [{ file: log, find: "writtenBefore: stored.outside.get(request.key) ?? null", replace: "writtenBefore: null" }],
+    edits: [
+      { file: log, find: "writtenBefore: stored.outside.get(request.key) ?? null", replace: "writtenBefore: null" },
+    ],
   },
   {
     name: "creation not recognised",
     breaks: "A creation that is sent again puts a new run in the place of the old one.",
     invariants: ["L1", "L3"],
-    edits: [{ file: runs, find: "if (known !== undefined) return createdAs", replace: "if (known?.run.tail === 0) return createdAs" }],
+    edits: [
+      {
+        file: runs,
+        find: "if (known !== undefined) return createdAs",
+        replace: "if (known?.run.tail === 0) return createdAs",
+      },
+    ],
   },
   {
     name: "key of a run not recognised",
@@ -87,13 +95,25 @@ export const storeMutants: readonly Mutant[] = [
     name: "token kept after disposal",
     breaks: "The token of a hook that was disposed of is not free.",
     invariants: ["H3"],
-    edits: [{ file: space, find: '    if (event.type === "hook_disposed") {', replace: '    if (event.type === "hook_disposed" && runId === "") {' }],
+    edits: [
+      {
+        file: space,
+        find: '    if (event.type === "hook_disposed") {',
+        replace: '    if (event.type === "hook_disposed" && runId === "") {',
+      },
+    ],
   },
   {
     name: "tokens kept after the end",
     breaks: "The tokens of a run that has ended are not free.",
     invariants: ["H3"],
-    edits: [{ file: space, find: "if (isEnded(admitted.run.status)) this.#freeTokens(stored);", replace: "void this.#freeTokens;" }],
+    edits: [
+      {
+        file: space,
+        find: "if (isEnded(admitted.run.status)) this.#freeTokens(stored);",
+        replace: "void this.#freeTokens;",
+      },
+    ],
   },
   {
     name: "token freed by who does not hold it",

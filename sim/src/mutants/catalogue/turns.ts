@@ -22,8 +22,8 @@ const earlyWaitAllowed = {
 };
 const resultKept = {
   file: heldRun,
-  find: "this.#results.delete(correlationId);\n      this.#orphans?.delete(correlationId);",
-  replace: "this.#orphans?.delete(correlationId);",
+  find: "if (this.#isRecordedBy(event)) this.#results.delete(correlationId);",
+  replace: "",
 };
 const secondResultAllowed = {
   file: eventRules,
@@ -35,7 +35,7 @@ const doneStepKept = {
   find: "this.steps.delete(id);\n",
   replace: "",
 };
-const waitKept = { file: openWork, find: "this.waits.delete(id);", replace: "" };
+const waitKept = { file: openWork, find: "this.waits.delete(id);", replace: "return;" };
 const secondWaitEndAllowed = {
   file: eventRules,
   find: 'if (wait?.state !== "open") return "only an open wait completes";',
@@ -199,6 +199,18 @@ export const turnMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "rebuild forgets a result",
+    breaks: "A result at hand is forgotten when the retry of an attempt before is read again.",
+    invariants: ["S3"],
+    edits: [
+      {
+        file: heldRun,
+        find: "if (this.#isRecordedBy(event)) this.#results.delete(correlationId);",
+        replace: "this.#results.delete(correlationId);",
+      },
+    ],
+  },
+  {
     name: "orphans not restarted",
     breaks: "What an earlier claim left open is not started again.",
     invariants: ["Q5"],
@@ -275,7 +287,8 @@ export const turnMutants: readonly Mutant[] = [
       {
         file: releasePlan,
         find: "return soonest !== null && soonest - storeNow <= holdMs ? null : { wakeAt };",
-        replace: "return soonest !== null && soonest - storeNow <= holdMs ? null : { wakeAt: wakeAt === null ? wakeAt : null };",
+        replace:
+          "return soonest !== null && soonest - storeNow <= holdMs ? null : { wakeAt: wakeAt === null ? wakeAt : null };",
       },
     ],
   },
