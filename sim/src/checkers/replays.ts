@@ -3,17 +3,16 @@
  * chunks, with and without a memo, in the shared realm and in one of its own, and the decisions of every prefix are compared
  * with those that the log goes on to hold.
  */
-import { Execution, type HeldBundle, HydrationMemo, RealmCache, unguarded } from "@perdure/core/simulation";
+import { Execution, type HeldBundle, HydrationMemo, type RealmCache } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
-
-const realms = new RealmCache({ guard: unguarded });
 
 /** A log and the code that wrote it. */
 export interface Recorded {
   readonly runId: string;
   readonly log: readonly LogEvent[];
   readonly bundle: HeldBundle;
+  readonly realms: RealmCache;
 }
 
 /** How often the log was replayed, and what differed; null: nothing. */
@@ -27,8 +26,8 @@ export interface ReplayVerdict {
 /** How often a replay is cut in two at a position of chance. */
 const cutsPerLog = 5;
 
-/** Reads the log back in every way. */
-export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict {
+/** Reads the log back in every way; in a realm of its own, which is slow to make, where that is asked for. */
+export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: boolean): ReplayVerdict {
   const { log } = recorded;
   const whole = readBack(recorded, { isolation: "shared", memo: true, cuts: [log.length] });
   const { lines } = whole;
@@ -53,7 +52,7 @@ export function judgeReplays(recorded: Recorded, chance: Chance): ReplayVerdict 
       cuts: [cut()],
     })),
     { isolation: "shared", memo: false, cuts: [cut(), cut(), cut(), cut()] },
-    { isolation: "run", memo: chance.flag(0.5), cuts: [cut()] },
+    ...(withOwnRealm ? [{ isolation: "run" as const, memo: chance.flag(0.5), cuts: [cut()] }] : []),
   ];
   for (const way of ways) {
     const read = readBack(recorded, way);
@@ -132,7 +131,7 @@ function differingPrefix(recorded: Recorded): string | null {
   }
 }
 
-function open({ runId, log, bundle }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
+function open({ runId, log, bundle, realms }: Recorded, isolation: IsolationMode, memo: boolean): Execution {
   const created = log[0];
   if (created?.type !== "run_created") throw new Error(`the log of ${runId} does not begin with run_created`);
   const realm = realms.get(bundle, isolation);

@@ -1,6 +1,6 @@
 /** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
 import { inspect, isDeepStrictEqual } from "node:util";
-import type { HeldBundle } from "@perdure/core/simulation";
+import type { HeldBundle, RealmCache } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
 import type { Bodies } from "../ledger/bodies.ts";
@@ -25,6 +25,7 @@ export interface VerdictParts {
   readonly promises: Promises;
   readonly bodies: Bodies;
   readonly builds: readonly KnownBuild[];
+  readonly realms: RealmCache;
   /** What workers have printed, by run. */
   readonly printed: ReadonlyMap<string, readonly string[]>;
   readonly report: Report;
@@ -43,7 +44,11 @@ export function judge(parts: VerdictParts): number {
     if (stored.run.parked === null) judgeEnd(runId, stored, report);
     const build = parts.builds.find(({ bundle }) => bundle.id === stored.run.bundleId);
     if (build === undefined) continue;
-    const verdict = judgeReplays({ runId, log: stored.events, bundle: build.bundle }, chance);
+    const verdict = judgeReplays(
+      { runId, log: stored.events, bundle: build.bundle, realms: parts.realms },
+      chance,
+      replays === 0,
+    );
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
     judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);

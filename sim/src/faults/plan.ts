@@ -87,7 +87,7 @@ const rateMax: Readonly<Record<Fault, number>> = {
 };
 
 /** Each program is run under this many different plans. */
-export const schedulesPerProgram = 4;
+export const schedulesPerProgram = 8;
 
 /** The plan of a seed, cut down as asked. */
 export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
@@ -142,7 +142,7 @@ function drawRuns(chance: Chance): PlannedRun[] {
   return Array.from({ length: count }, (_, index) => ({
     startAfterMs: chance.heavyTail(400),
     by: chance.flag(0.6) ? ("worker" as const) : ("client" as const),
-    isolation: chance.flag(0.12) ? ("run" as const) : ("shared" as const),
+    isolation: chance.flag(0.05) ? ("run" as const) : ("shared" as const),
     tokens: sharesTokens ? "shared" : `own-${index}`,
     n: chance.between(0, 5),
     key: sharesKey ? "one" : null,

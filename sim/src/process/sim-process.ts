@@ -7,7 +7,7 @@ import {
   BundleShelf,
   crockford,
   EngineWorker,
-  ExecutionFactory,
+  type ExecutionFactory,
   type HeldBundle,
   startHeartbeat,
   unguarded,
@@ -27,9 +27,6 @@ import { RegistrySwitch } from "./registry-switch.ts";
 
 watchRejections();
 
-/** Realms are slow to make, and their executions share nothing, so all processes and schedules share them. */
-const executions = new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} });
-
 const guard = {
   ...unguarded,
   kind: "timeout" as const,
@@ -48,6 +45,7 @@ export interface ProcessParts {
   readonly network: Network;
   readonly setup: WorkerSetup;
   readonly build: CompiledProgram;
+  readonly executions: ExecutionFactory;
   /** What its wall clock is ahead of true time. */
   readonly skewMs: number;
   readonly runBody: (process: SimProcess, ...call: Parameters<RunBody>) => Promise<unknown>;
@@ -146,7 +144,7 @@ export class SimProcess implements Participant {
         world: this.world,
         env: this.env,
         guard,
-        executions,
+        executions: this.#parts.executions,
         heartbeat,
         shelf: this.#shelf,
         settings,

@@ -1,5 +1,5 @@
 /** The program of a plan, cut down and built, and the one that a deploy brings. */
-import type { HeldBundle } from "@perdure/core/simulation";
+import { ExecutionFactory, type HeldBundle, RealmCache, unguarded } from "@perdure/core/simulation";
 import type { Plan } from "../faults/plan.ts";
 import { type CompiledProgram, compileProgram } from "../programs/compile.ts";
 import { editedProgram } from "../programs/edit.ts";
@@ -12,19 +12,37 @@ export interface BuiltProgram {
   readonly program: Program;
   readonly builds: readonly [CompiledProgram, ...CompiledProgram[]];
   readonly known: readonly { readonly program: Program; readonly bundle: HeldBundle }[];
+  /** Realms are slow to make, and their executions share nothing, so all processes of the program's schedules share them. */
+  readonly executions: ExecutionFactory;
+  /** The realms in which its logs are read back. */
+  readonly realms: RealmCache;
 }
 
+/** The program of the schedule before: the next one mostly has the same. */
+let latest: { readonly key: string; readonly built: Promise<BuiltProgram> } | null = null;
+
 /** Generates, cuts and builds. `path` says which of the smaller programs to take, one step after the other. */
-export async function buildProgram(plan: Plan, path: readonly number[]): Promise<BuiltProgram> {
-  let program = generateProgram(plan.programSeed);
+export function buildProgram(plan: Plan, path: readonly number[]): Promise<BuiltProgram> {
+  const deploys = plan.rates.deploy > 0 || plan.targets.some(({ fault }) => fault === "deploy");
+  const key = JSON.stringify([plan.programSeed, path, deploys]);
+  if (latest?.key !== key) latest = { key, built: build(plan.programSeed, path, deploys) };
+  return latest.built;
+}
+
+async function build(seed: number, path: readonly number[], deploys: boolean): Promise<BuiltProgram> {
+  let program = generateProgram(seed);
   for (const step of path) program = nth(smallerPrograms(program), step) ?? program;
   const first = await compileProgram(printProgram(program));
-  const mayDeploy = plan.rates.deploy > 0 || plan.targets.some(({ fault }) => fault === "deploy");
-  if (!mayDeploy) return { program, builds: [first], known: [{ program, bundle: first.bundle }] };
+  const rooms = {
+    executions: new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} }),
+    realms: new RealmCache({ guard: unguarded, realmsMax: 4, scriptsMax: 4 }),
+  };
+  if (!deploys) return { program, builds: [first], known: [{ program, bundle: first.bundle }], ...rooms };
   const edited = editedProgram(program);
   const second = await compileProgram(printProgram(edited));
   return {
     program,
+    ...rooms,
     builds: [first, second],
     known: [
       { program, bundle: first.bundle },

@@ -50,7 +50,7 @@ const nightsMax = 400;
 export async function runSchedule(spec: ScheduleSpec, keepTrace = false): Promise<ScheduleOutcome> {
   const plan = planOf(spec.seed, spec.cuts);
   const built = await buildProgram(plan, spec.cuts?.program ?? []);
-  const simulation = new Simulation({ plan, builds: built.builds, keepTrace });
+  const simulation = new Simulation({ plan, builds: built.builds, executions: built.executions, keepTrace });
   await safetyPhase(simulation, plan);
   await livenessPhase(simulation);
   simulation.scheduler.finish();
@@ -113,6 +113,7 @@ function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): Sch
     promises,
     bodies,
     builds: built.known,
+    realms: built.realms,
     printed: simulation.printed,
     report: (...found) => simulation.report(...found),
   });

@@ -2,6 +2,7 @@
  * One simulated installation: a store, worker processes that come and go, outsiders, and the faults that a plan lets strike.
  * It owns who lives and what strikes do to them; `run-schedule.ts` owns the course of a schedule.
  */
+import type { ExecutionFactory } from "@perdure/core/simulation";
 import { RunParkedError, StoreError } from "@perdure/errors";
 import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
@@ -43,6 +44,7 @@ export interface SimulationParts {
   readonly plan: Plan;
   /** The builds of the application: the first, and the one that a deploy brings. */
   readonly builds: readonly [CompiledProgram, ...CompiledProgram[]];
+  readonly executions: ExecutionFactory;
   readonly keepTrace: boolean;
 }
 
@@ -68,12 +70,14 @@ export class Simulation implements Environment {
   #build = 0;
   readonly #plan: Plan;
   readonly #builds: SimulationParts["builds"];
+  readonly #executions: ExecutionFactory;
   readonly #chance: Chance;
 
-  constructor({ plan, builds, keepTrace }: SimulationParts) {
+  constructor({ plan, builds, executions, keepTrace }: SimulationParts) {
     const { seed, setup } = plan;
     this.#plan = plan;
     this.#builds = builds;
+    this.#executions = executions;
     this.#chance = Chance.of(seed, "environment");
     this.trace = new Trace({ keepLines: keepTrace });
     this.scheduler = new Scheduler(Chance.of(seed, "schedule"));
@@ -243,6 +247,7 @@ export class Simulation implements Environment {
       setup: this.#plan.setup,
       build: this.#isHealed ? allSteps(this.#builds) : (this.#builds[this.#build] ?? this.#builds[0]),
       runBody: (owner, name, args) => this.bodies.run(owner, name, args),
+      executions: this.#executions,
       skewMs: this.#initialSkewMs(),
       onLine: (owner, runId, text) => this.#print(owner, runId, text),
       onError: (owner, error) => this.#judgeError(owner, error),

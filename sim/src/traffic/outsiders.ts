@@ -3,7 +3,7 @@
  * sends again what it cannot know the outcome of, under the same key, as the client library does.
  */
 
-import { guestAbi, mintRunId, packBundle, workflowInput } from "@perdure/core/simulation";
+import { guestAbi, type HeldBundle, mintRunId, packBundle, workflowInput } from "@perdure/core/simulation";
 import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
 import { type AppendResult, type CreateRequest, specVersion } from "@perdure/world";
@@ -172,8 +172,9 @@ export class Outsiders {
   async #startAsClient(client: Client, run: PlannedRun): Promise<void> {
     const { build, chance, scheduler } = this.#parts;
     const { bundle } = build;
-    const { bytes } = packBundle(bundle);
-    const stored = await attempt(client, scheduler, () => client.world.bundles.put(bundle.id, bytes).then(() => true));
+    const stored = await attempt(client, scheduler, () =>
+      client.world.bundles.put(bundle.id, packed(bundle)).then(() => true),
+    );
     if (stored === undefined) return;
     const env = { now: () => scheduler.now, randomBytes: (size: number) => chance.bytes(size) };
     const { runId, created, input } = this.#request(run, bundle.id, build, env);
@@ -215,6 +216,15 @@ export class Outsiders {
     };
     return { runId, created, input };
   }
+}
+
+const packedBundles = new WeakMap<HeldBundle, Uint8Array>();
+
+/** The bundle as the store holds it; packing takes a while, and clients of many schedules have the same. */
+function packed(bundle: HeldBundle): Uint8Array {
+  const bytes = packedBundles.get(bundle) ?? packBundle(bundle).bytes;
+  packedBundles.set(bundle, bytes);
+  return bytes;
 }
 
 /** A call that is sent again while its outcome is unknown, and soon again when it was refused. Undefined: given up. */

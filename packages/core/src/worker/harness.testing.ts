@@ -63,7 +63,10 @@ export class Harness {
   }
 
   openWorld(): World {
-    return createMemoryWorld({ env: this.env, store: this.store, ...this.#options.world });
+    const { env, store } = this;
+    // The store has a clock of its own, which the wall clocks of workers have no part in.
+    const storeEnv = { now: () => env.elapsed(), setTimer: env.setTimer.bind(env) };
+    return createMemoryWorld({ env: storeEnv, store, ...this.#options.world });
   }
 
   /** A worker process: its own world on the same store. */

@@ -23,8 +23,11 @@ export class VirtualEnv implements Env {
     this.#seed = seed >>> 0;
   }
 
+  /** What the wall clock is ahead of the time that has passed. */
+  skewMs = 0;
+
   now(): number {
-    return this.#now;
+    return this.#now + this.skewMs;
   }
 
   elapsed(): number {
