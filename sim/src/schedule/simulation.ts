@@ -4,6 +4,7 @@
  */
 import type { ExecutionFactory } from "@perdure/core/simulation";
 import { RunParkedError, StoreError } from "@perdure/errors";
+import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
@@ -93,7 +94,9 @@ export class Simulation implements Environment {
         if (dueAt !== null) this.#judgeLateness(runId, position, dueAt);
       },
     });
+    const claims = new ClaimWatch(store, report);
     this.network = new Network({
+      claims,
       scheduler,
       striker,
       chance: Chance.of(seed, "network"),
@@ -107,7 +110,7 @@ export class Simulation implements Environment {
       hints: plan.hints,
     });
     const { network, promises } = this;
-    this.bodies = new Bodies({ scheduler, store, network, trace, report });
+    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report });
     this.outsiders = new Outsiders({
       plan,
       chance: Chance.of(seed, "outsiders"),
