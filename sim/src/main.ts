@@ -5,7 +5,8 @@
 import { UsageError } from "@perdure/errors";
 import { runCampaign } from "./campaign/campaign.ts";
 import type { Summary } from "./campaign/summary.ts";
-import { mutantJson, mutantText, runMutants } from "./mutants/run-mutants.ts";
+import { mutantJson, mutantText } from "./mutants/mutant-text.ts";
+import { runMutants } from "./mutants/run-mutants.ts";
 import { parseCommand, type SimCommand, usage } from "./options.ts";
 import { campaignJson, campaignText, isGreen } from "./report/campaign-text.ts";
 import { scheduleText } from "./report/schedule-text.ts";

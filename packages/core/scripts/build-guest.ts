@@ -6,12 +6,13 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const packagesRoot = dirname(packageRoot);
+const repositoryRoot = dirname(packagesRoot);
 const outFile = join(packageRoot, "src/realm/guest.generated.ts");
 
 /** Everything that the guest may be built from; other packages by their sources. */
@@ -39,8 +40,17 @@ export async function buildGuest(options: { readonly force: boolean }): Promise<
   return true;
 }
 
-async function bundleGuest(): Promise<string> {
+/** Says whether the guest is built from a file, named from the root of the repository. */
+export const isGuestInput = (file: string): boolean =>
+  inputs.some((input) => join(repositoryRoot, file).startsWith(input));
+
+/**
+ * The guest as one expression. `replaced` gives the text of a file, named from the root of the repository, that is to stand
+ * in for what is on the disk; null: nothing does.
+ */
+export async function bundleGuest(replaced: (file: string) => string | null = () => null): Promise<string> {
   const bundle = await rolldown({
+    plugins: [{ name: "replaced", load: (id) => replaced(relative(repositoryRoot, id).replaceAll("\\", "/")) }],
     cwd: packageRoot,
     input: "src/realm/guest/entry.ts",
     platform: "neutral",

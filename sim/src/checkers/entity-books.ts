@@ -133,8 +133,15 @@ export class EntityBooks {
     }
   }
 
-  #createWait(id: string, { data, committedAt }: LogEvent<"wait_created">): void {
+  /** T2: a length is counted from the store's clock. */
+  #createWait(id: string, { position, data, committedAt }: LogEvent<"wait_created">): void {
     const resumeAt = data.resumeAt ?? Number.NaN;
+    if (data.durationMs !== null && resumeAt !== committedAt + Math.ceil(data.durationMs)) {
+      this.#report(
+        "T2",
+        `a wait of ${data.durationMs} ms, created at ${committedAt}, ends at ${resumeAt} (${position})`,
+      );
+    }
     this.waits.set(id, { resumeAt, dueAt: Math.max(resumeAt, committedAt), isDone: false });
   }
 

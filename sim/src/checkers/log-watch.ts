@@ -7,6 +7,9 @@ import type { Report } from "../ledger/violation.ts";
 import type { SimStore } from "../store/sim-store.ts";
 import { EntityBooks } from "./entity-books.ts";
 
+/** Claims that are lost in a row without progress before a run is parked. */
+const lostClaimsMax = 5;
+
 /** What was seen of a run. */
 interface Seen {
   /** A digest of each event, by position. */
@@ -16,6 +19,9 @@ interface Seen {
   row: RunRecord | null;
   lastFactAt: number;
   ended: boolean;
+  /** The tail when the run was last claimed, and how many claims were lost in a row since it last moved. */
+  claimTail: number;
+  lostClaims: number;
 }
 
 export interface LogWatchParts {
@@ -73,7 +79,7 @@ export class LogWatch {
       (invariant, message) => this.#report(invariant, runId, message),
       () => store.now(),
     );
-    const seen: Seen = { digests: [], books, row: null, lastFactAt: 0, ended: false };
+    const seen: Seen = { digests: [], books, row: null, lastFactAt: 0, ended: false, claimTail: 0, lostClaims: 0 };
     this.#seen.set(runId, seen);
     if (key === null) return seen;
     const other = this.#keys.get(key);
@@ -137,7 +143,9 @@ export class LogWatch {
     if (outside !== undefined && isIdle && (row.wakeAt === null || row.wakeAt > this.#parts.store.now())) {
       this.#report("Q1", runId, `nobody is woken for the ${outside.type} at ${outside.position}`);
     }
-    if (before !== null) this.#change(runId, before, row, fresh);
+    if (before === null) return;
+    this.#losses(runId, seen, before, row);
+    this.#change(runId, before, row, fresh);
   }
 
   #change(runId: string, before: RunRecord, row: RunRecord, fresh: readonly LogEvent[]): void {
@@ -146,6 +154,19 @@ export class LogWatch {
     if (row.owner === null || before.owner === row.owner) return;
     if (before.owner !== null) this.#takeover(runId, before, row);
     if (row.epoch === before.epoch) this.#report("D1", runId, `it changed hands without a new epoch (${row.epoch})`);
+  }
+
+  /** Q3: a run is parked as stalled when five claims in a row were lost without progress, and only then. */
+  #losses(runId: string, seen: Seen, before: RunRecord, row: RunRecord): void {
+    if (before.parked !== null && row.parked === null) seen.lostClaims = 0;
+    if (row.epoch === before.epoch) return;
+    const isLost = before.owner !== null && before.tail === seen.claimTail;
+    seen.lostClaims = isLost ? seen.lostClaims + 1 : 0;
+    seen.claimTail = row.tail;
+    const isStalled = row.parked?.reason === "stalled";
+    if (isStalled === seen.lostClaims >= lostClaimsMax) return;
+    const said = isStalled ? "is parked as stalled" : "goes on to be claimed";
+    this.#report("Q3", runId, `the run ${said} when ${seen.lostClaims} claims in a row were lost without progress`);
   }
 
   /** S3, D1: only who is no longer alive is taken over. */

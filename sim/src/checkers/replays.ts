@@ -34,6 +34,13 @@ export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: b
   let replays = 1;
   const fault = whole.fault ?? (leavesNothing(log) && whole.planned > 0 ? `${whole.planned} decisions too many` : null);
   if (fault !== null) return { replays, lines, difference: { invariant: "R1", message: `cold replay: ${fault}` } };
+  if (leavesNothing(log) && whole.hasNewLines) {
+    return {
+      replays,
+      lines,
+      difference: { invariant: "R8", message: "the replay of a whole run has lines that are new" },
+    };
+  }
   const prefix = differingPrefix(recorded);
   replays += 1;
   if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
@@ -72,6 +79,8 @@ interface ReadResult {
   readonly lines: readonly string[];
   /** Console lines and what is planned beyond the log. */
   readonly text: string;
+  /** Some of the lines are told to be of deliveries that no earlier execution made. */
+  readonly hasNewLines: boolean;
 }
 
 function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): ReadResult {
@@ -86,9 +95,17 @@ function readBack(recorded: Recorded, { isolation, memo, cuts }: ReadOptions): R
     from = Math.max(from, end);
   }
   const planned = execution.planned();
-  const lines = execution.takeConsole().map((line) => line.text);
+  const written = execution.takeConsole();
   execution.dispose();
-  return { fault, planned: planned.length, lines, text: [...lines, ...planned.map(decisionText)].join("\n") };
+  const lines = written.map((line) => line.text);
+  const hasNewLines = written.some((line) => !line.replayed);
+  return {
+    fault,
+    planned: planned.length,
+    lines,
+    hasNewLines,
+    text: [...lines, ...planned.map(decisionText)].join("\n"),
+  };
 }
 
 /** R3: goes through the log event by event, and compares what is planned at each prefix with what the log goes on to hold. */

@@ -3,6 +3,7 @@ import { inspect, isDeepStrictEqual } from "node:util";
 import type { HeldBundle, RealmCache } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
+import type { Bodies } from "../ledger/bodies.ts";
 import type { Promises } from "../ledger/promises.ts";
 import type { Report } from "../ledger/violation.ts";
 import { type Expected, interpret } from "../programs/interpret.ts";
@@ -22,6 +23,7 @@ export interface VerdictParts {
   readonly store: SimStore;
   readonly watch: LogWatch;
   readonly promises: Promises;
+  readonly bodies: Bodies;
   readonly builds: readonly KnownBuild[];
   readonly realms: RealmCache;
   /** What workers have printed, by run. */
@@ -31,10 +33,11 @@ export interface VerdictParts {
 
 /** Judges the whole schedule. Returns how many replays were compared. */
 export function judge(parts: VerdictParts): number {
-  const { store, watch, promises, report, seed } = parts;
+  const { store, watch, promises, bodies, report, seed } = parts;
   watch.look();
   watch.judgeAtEnd();
   promises.judge(store, report);
+  bodies.judgeAtEnd();
   const chance = Chance.of(seed, "replays");
   let replays = 0;
   for (const [runId, stored] of store.space.runs) {

@@ -2,13 +2,13 @@
  * A process that explores one small program and prints what came of it as one line of JSON. Arguments: the program's name,
  * and edits of the engine as JSON, if any. A path that is broken is taken again by its list of choices.
  */
-import { installEdits, type SourceEdit } from "../scenarios/edited-source.ts";
+import { install } from "../mutants/install.ts";
+import type { Edit } from "../mutants/mutant.ts";
 
 const [name = "", edits = "[]"] = process.argv.slice(2);
-const checkEdits = installEdits(JSON.parse(edits) as readonly SourceEdit[]);
+await install({ name, breaks: name, invariants: [], edits: JSON.parse(edits) as readonly Edit[] });
 const { smallPrograms } = await import("./small-programs.ts");
 const { explore, replay } = await import("./explore.ts");
-checkEdits();
 const program = smallPrograms.find((candidate) => candidate.name === name);
 if (program === undefined) throw new TypeError(`There is no small program "${name}".`);
 const explored = await explore(program);

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { SourceEdit } from "../scenarios/edited-source.ts";
+import type { Edit } from "../mutants/mutant.ts";
 import { type BrokenPath, type Explored, explore } from "./explore.ts";
 import { smallPrograms } from "./small-programs.ts";
 
@@ -32,7 +32,7 @@ interface ExploredMutant {
   /** Explored in every test run, not only in the long one. */
   readonly always?: true;
   readonly found: RegExp;
-  readonly edits: readonly SourceEdit[];
+  readonly edits: readonly Edit[];
 }
 
 const mutants: readonly ExploredMutant[] = [

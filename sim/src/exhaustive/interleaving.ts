@@ -7,6 +7,7 @@
 import { type ExecutionFactory, guestAbi, type RealmCache, tokenHash, workflowInput } from "@perdure/core/simulation";
 import { dehydrate, hydrate } from "@perdure/serde";
 import { type OutsideAppend, specVersion, type World } from "@perdure/world";
+import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
 import { judgeReplays } from "../checkers/replays.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
@@ -66,6 +67,7 @@ class Interleaving implements PathOutcome {
   readonly #scheduler = new Scheduler(Chance.of(seed, "clock"));
   readonly #store: SimStore;
   readonly #watch: LogWatch;
+  readonly #claims: ClaimWatch;
   readonly #bodies: Bodies;
   readonly #promises = new Promises();
   readonly #drivers: Driver[] = [];
@@ -89,7 +91,9 @@ class Interleaving implements PathOutcome {
     });
     const trace = new Trace({ keepLines: false });
     const network = { pass: () => new Set<never>() };
-    this.#bodies = new Bodies({ scheduler, store, network, trace, report, answer: answersOf(program) });
+    this.#claims = new ClaimWatch(store, report);
+    const claims = this.#claims;
+    this.#bodies = new Bodies({ scheduler, store, network, claims, trace, report, answer: answersOf(program) });
     loadBuild(build, (name, args) => this.#bodies.run(currentDriver(), name, args));
   }
 
@@ -174,6 +178,7 @@ class Interleaving implements PathOutcome {
 
   /** The store with the checkers behind every call that it applies. */
   #watched(world: World): World {
+    const claims = this.#claims;
     const looked = <T>(answer: Promise<T>): Promise<T> => {
       this.#watch.look();
       judgeWakeUps(this.#store, this.#watch, 0, (...found) => this.#report(...found));
@@ -181,13 +186,16 @@ class Interleaving implements PathOutcome {
     };
     return {
       ...world,
-      log: { ...world.log, append: (id, request) => looked(world.log.append(id, request)) },
+      log: {
+        ...world.log,
+        append: (id, request) => looked(claims.append(id, request, () => world.log.append(id, request))),
+      },
       claims: {
         ...world.claims,
         claim: (request) => looked(world.claims.claim(request)),
-        release: (id, request) => looked(world.claims.release(id, request)),
+        release: (id, request) => looked(claims.release(id, request, () => world.claims.release(id, request))),
       },
-      park: (...parking) => looked(world.park(...parking)),
+      park: (id, epoch, parked) => looked(claims.park(id, epoch, parked, () => world.park(id, epoch, parked))),
     };
   }
 
@@ -247,6 +255,7 @@ class Interleaving implements PathOutcome {
     const report = this.#report.bind(this);
     this.#watch.look();
     this.#watch.judgeAtEnd();
+    this.#bodies.judgeAtEnd();
     this.#promises.judge(this.#store, report);
     const { run, events = [] } = this.#store.run(runId) ?? {};
     const last = events.at(-1);

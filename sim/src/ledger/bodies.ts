@@ -4,6 +4,8 @@
  */
 import type { Env } from "@perdure/core";
 import { getStepMetadata, getWorkflowMetadata } from "@perdure/core/simulation";
+import { isDecisionType } from "@perdure/world";
+import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
 import type { Trace } from "../kernel/trace.ts";
 import type { Participant } from "../process/participant.ts";
@@ -26,6 +28,11 @@ export interface BodyRun {
   readonly attempt: number;
   readonly delivery: number;
   readonly process: BodyHost;
+  /** The tail of the log when it started, and the position that had allowed it. */
+  readonly tail: number;
+  readonly allowedAt: number;
+  /** The process held the claim when it started. */
+  readonly isOwned: boolean;
   isRunning: boolean;
 }
 
@@ -33,6 +40,7 @@ export interface BodyParts {
   readonly scheduler: Scheduler;
   readonly store: SimStore;
   readonly network: Pick<Network, "pass">;
+  readonly claims: ClaimWatch;
   readonly trace: Trace;
   readonly report: Report;
   /** What a body answers; default: what the steps of generated programs do. */
@@ -67,6 +75,25 @@ export class Bodies {
     throw errorOf(answer);
   }
 
+  /** D4: what was decided before the step that a body is of was written before the body started. */
+  judgeAtEnd(): void {
+    const { store, report } = this.#parts;
+    for (const { runId, tail, allowedAt, isOwned, name, correlationId } of this.runs) {
+      if (!isOwned) continue;
+      const later = store
+        .run(runId)
+        ?.events.slice(tail)
+        .find((event) => isDecisionType(event.type) && (event.cause ?? 0) < allowedAt);
+      if (later === undefined) continue;
+      const what = `${name} ${correlationId} started at tail ${tail}`;
+      report(
+        "D4",
+        runId,
+        `${what}, and the ${later.type} at ${later.position} that was decided before was not written`,
+      );
+    }
+  }
+
   /** Bodies that run in a process that lives. */
   countRunning(): number {
     let count = 0;
@@ -79,7 +106,11 @@ export class Bodies {
   #begin(process: BodyHost, name: string): BodyRun {
     const { stepId: correlationId, attempt, delivery } = getStepMetadata();
     const { workflowRunId: runId } = getWorkflowMetadata();
-    const body = { runId, correlationId, name, attempt, delivery, process, isRunning: true };
+    const stored = this.#parts.store.run(runId);
+    const allowing = stored?.events.findLast((event) => event.correlationId === correlationId);
+    const place = { tail: stored?.run.tail ?? 0, allowedAt: allowing?.position ?? 0 };
+    const isOwned = stored?.run.owner === process.workerId;
+    const body = { runId, correlationId, name, attempt, delivery, process, ...place, isOwned, isRunning: true };
     const { trace, scheduler } = this.#parts;
     trace.add(scheduler.now, process.name, `body ${name} ${correlationId} attempt ${attempt} delivery ${delivery}`);
     this.#judge(body);
@@ -94,7 +125,7 @@ export class Bodies {
     this.#running.get(body.correlationId)?.delete(body);
   }
 
-  /** S2, S3, S5: a process that holds the claim starts only what the log allows, and only once. */
+  /** D1, S2, S3, S5, T1: a process that holds the claim starts only what the log allows, and only once. */
   #judge(body: BodyRun): void {
     const { store, report } = this.#parts;
     const { runId, correlationId, attempt, delivery, name, process } = body;
@@ -108,19 +139,26 @@ export class Bodies {
     if (attempt > step.attempt || (attempt === step.attempt && delivery > step.delivery)) {
       report("S5", runId, `a body started before its attempt was recorded: ${what}`);
     }
+    if (this.#parts.claims.knowsOfFence(process.name, runId)) {
+      report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
+    }
+    const again = this.runs.find((it) => it.correlationId === correlationId && isSameStart(it, body));
+    if (again !== undefined)
+      report("S3", runId, `one delivery started twice: ${what}, before on ${again.process.name}`);
+    // A store clock that was never set back is the one that its workers count by.
+    if (store.skewMs === 0 && step.retryAt !== null && attempt === step.attempt && store.now() < step.retryAt) {
+      report("T1", runId, `a retry started ${step.retryAt - store.now()} ms early: ${what}`);
+    }
     // Who was taken over while it could not know may start what it was allowed to: at least once.
     if (stored.run.owner !== process.workerId) return;
     if (step.state === "done") report("S2", runId, `a step that has its result was started again: ${what}`);
     else if (attempt !== step.attempt || delivery !== step.delivery) {
       report("S5", runId, `a body of another attempt started (the log has ${step.attempt}.${step.delivery}): ${what}`);
     }
-    for (const other of this.#running.get(correlationId) ?? []) {
-      if (other.process === process && process.isAlive && other.attempt === attempt && other.delivery === delivery) {
-        report("S3", runId, `the same attempt runs twice in one process: ${what}`);
-      }
-    }
   }
 }
 
 const answerToGenerated = ({ name, attempt }: BodyRun, args: readonly unknown[]): StepAnswer =>
   answerOf(name, args, attempt);
+
+const isSameStart = (a: BodyRun, b: BodyRun): boolean => a.attempt === b.attempt && a.delivery === b.delivery;

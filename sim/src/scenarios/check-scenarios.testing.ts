@@ -1,13 +1,15 @@
 /** Each scenario as two tests: it holds, and it does not hold on its mutant. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { root } from "../mutants/install.ts";
+import { edited, filesOf } from "../mutants/mutant.ts";
 import type { Scenario } from "./scenario.ts";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 const player = fileURLToPath(new URL("./play-mutated.ts", import.meta.url));
 
 /** The long run plays every scenario against its mutant; the usual one those that stand for the rest. */
@@ -21,10 +23,10 @@ export function checkScenarios(module: string, scenarios: readonly Scenario[]): 
 
   describe("edits of the engine", () => {
     it.each(scenarios)("of which each applies: $mutant.breaks", ({ mutant }) => {
-      for (const { file, find, replace } of mutant.edits) {
-        const found = readFileSync(`${root}${file}`, "utf8").split(find).length - 1;
-        expect(found, `times that ${file} holds ${find}`).toBe(1);
-        expect(replace).not.toBe(find);
+      const named = { ...mutant, name: mutant.breaks, invariants: [] };
+      for (const file of filesOf(named)) {
+        const text = readFileSync(join(root, file), "utf8");
+        expect(edited(named, file, text)).not.toBe(text);
       }
     });
 

@@ -155,9 +155,9 @@ export const scenarios: readonly Scenario[] = [
       breaks: "all who wait for a hook share one promise",
       edits: [
         {
-          file: "packages/core/src/realm/guest.generated.ts",
-          find: "===null&&(this.#i=Promise.withResolvers()",
-          replace: "!==0&&(this.#i=Promise.withResolvers()",
+          file: "packages/core/src/realm/guest/hook.ts",
+          find: "    if (this.#next === null) {\n      this.#next = Promise.withResolvers",
+          replace: "    {\n      this.#next = Promise.withResolvers",
         },
       ],
     },

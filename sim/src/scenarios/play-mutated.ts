@@ -2,11 +2,12 @@
  * A process of its own that plays one scenario on an engine whose source is edited on its way in. Arguments: the scenario's
  * module, its title, the edits as JSON. Prints what came of it as one line of JSON.
  */
-import { installEdits, type SourceEdit } from "./edited-source.ts";
+import { install } from "../mutants/install.ts";
+import type { Edit } from "../mutants/mutant.ts";
 import type { Scenario } from "./scenario.ts";
 
 const [module = "", title = "", edits = "[]"] = process.argv.slice(2);
-const checkEdits = installEdits(JSON.parse(edits) as readonly SourceEdit[]);
+await install({ name: title, breaks: title, invariants: [], edits: JSON.parse(edits) as readonly Edit[] });
 process.stdout.write(`${JSON.stringify({ red: await play() })}\n`);
 // Whatever a defective engine left running is not waited for.
 process.exit(0);
@@ -16,7 +17,6 @@ async function play(): Promise<string | null> {
   const loaded = (await import(module)) as { readonly scenarios: readonly Scenario[] };
   const scenario = loaded.scenarios.find((candidate) => candidate.title === title);
   if (scenario === undefined) throw new Error(`${module} has no scenario "${title}"`);
-  checkEdits();
   try {
     await scenario.play();
     return null;

@@ -1,6 +1,6 @@
 /** A scenario: a course of events, what must come of it, and an edit of the engine under which it must not. */
 
-import type { SourceEdit } from "./edited-source.ts";
+import type { Edit } from "../mutants/mutant.ts";
 import type { ScenarioClass } from "./field-classes.ts";
 
 export interface Scenario {
@@ -12,7 +12,7 @@ export interface Scenario {
   readonly mutant: {
     /** Which guard is taken away. */
     readonly breaks: string;
-    readonly edits: readonly SourceEdit[];
+    readonly edits: readonly Edit[];
     /** Played against the mutant in every test run, not only in the long one. */
     readonly always?: true;
   };

@@ -104,9 +104,9 @@ export const scenarios: readonly Scenario[] = [
       breaks: "Atomics.waitAsync, which is a timer, is taken out of the realm",
       edits: [
         {
-          file: "packages/core/src/realm/guest.generated.ts",
-          find: "[`wait`,`waitAsync`,`notify`]",
-          replace: "[`wait`,`notify`]",
+          file: "packages/core/src/realm/guest/globals/forbidden.ts",
+          find: '["wait", "waitAsync", "notify"]',
+          replace: '["wait", "notify"]',
         },
       ],
     },

@@ -111,6 +111,7 @@ function outcomeOf(simulation: Simulation, plan: Plan, built: BuiltProgram): Sch
     store,
     watch,
     promises,
+    bodies,
     builds: built.known,
     realms: built.realms,
     printed: simulation.printed,

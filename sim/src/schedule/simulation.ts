@@ -4,6 +4,7 @@
  */
 import type { ExecutionFactory } from "@perdure/core/simulation";
 import { RunParkedError, StoreError } from "@perdure/errors";
+import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
@@ -93,7 +94,9 @@ export class Simulation implements Environment {
         if (dueAt !== null) this.#judgeLateness(runId, position, dueAt);
       },
     });
+    const claims = new ClaimWatch(store, report);
     this.network = new Network({
+      claims,
       scheduler,
       striker,
       chance: Chance.of(seed, "network"),
@@ -107,7 +110,7 @@ export class Simulation implements Environment {
       hints: plan.hints,
     });
     const { network, promises } = this;
-    this.bodies = new Bodies({ scheduler, store, network, trace, report });
+    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report });
     this.outsiders = new Outsiders({
       plan,
       chance: Chance.of(seed, "outsiders"),
@@ -129,7 +132,7 @@ export class Simulation implements Environment {
 
   /** Every planned run exists, and every run has ended or is parked. */
   get isSettled(): boolean {
-    if (!this.outsiders.allStarted && !this.#isHealed) return false;
+    if (!this.outsiders.allStarted) return false;
     for (const { run } of this.store.space.runs.values()) {
       const isOver = run.status === "completed" || run.status === "failed" || run.status === "cancelled";
       if (!isOver && run.parked === null) return false;
@@ -220,7 +223,8 @@ export class Simulation implements Environment {
   night(until: number): void {
     for (const process of [...this.processes]) process.crash();
     this.scheduler.jumpTo(until);
-    this.#quietFrom = Math.max(this.#quietFrom, until + morningMs);
+    // What a process sent before it went may still claim a run for it.
+    this.#quietFrom = Math.max(this.#quietFrom, until + morningMs + this.#plan.setup.leaseMs);
   }
 
   /** Bodies that run in a process that lives. */

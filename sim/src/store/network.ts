@@ -4,6 +4,7 @@
  */
 import { StoreError } from "@perdure/errors";
 import type { AppendRequest, LogEvent, WakeHint, World } from "@perdure/world";
+import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import type { Fault, Operation, Phase, Probe } from "../faults/catalogue.ts";
 import type { Striker } from "../faults/striker.ts";
 import type { Chance } from "../kernel/chance.ts";
@@ -24,6 +25,7 @@ export interface NetworkParts {
   readonly trace: Trace;
   readonly store: SimStore;
   readonly environment: Environment;
+  readonly claims: ClaimWatch;
   /** Called when the store has applied a call, before anybody learns of it. */
   readonly onApplied: () => void;
   /** False: no hint ever reaches a worker. */
@@ -74,7 +76,14 @@ export class Network {
 
   /** The store as this participant sees it. */
   connect(from: Participant): World {
-    const inner = this.#parts.store.connect();
+    const { store, claims } = this.#parts;
+    const inner = store.connect();
+    /** What the caller learns of its claim when the answer reaches it. */
+    const learn = async <T>(runId: string, epoch: number, answer: Promise<T>, isFence: (value: T) => boolean) => {
+      const value = await answer;
+      if (isFence(value)) claims.fenced(from.name, runId, epoch);
+      return value;
+    };
     const call = <T>(operation: Operation, apply: () => Promise<T>): Promise<T> => this.#call(from, operation, apply);
     return {
       ...inner,
@@ -86,14 +95,27 @@ export class Network {
       },
       log: {
         read: (runId, range) => call("read", () => inner.log.read(runId, range)),
-        append: (runId, request) => call(operationOf(request), () => inner.log.append(runId, request)),
+        append: (runId, request) => {
+          const apply = () => claims.append(runId, request, () => inner.log.append(runId, request));
+          const answer = call(operationOf(request), apply);
+          return request.by === "driver"
+            ? learn(runId, request.epoch, answer, ({ kind }) => kind === "fenced")
+            : answer;
+        },
       },
       claims: {
         heartbeat: (worker) => call("heartbeat", () => inner.claims.heartbeat(worker)),
-        claim: (request) => call("claim", () => inner.claims.claim(request)),
+        claim: async (request) => {
+          const result = await call("claim", () => inner.claims.claim(request));
+          claims.claimed(from.name, result);
+          return result;
+        },
         poll: (workerId, which) =>
           call(which === "held" ? "poll.held" : "poll", () => inner.claims.poll(workerId, which)),
-        release: (runId, release) => call("release", () => inner.claims.release(runId, release)),
+        release: (runId, release) => {
+          const apply = () => claims.release(runId, release, () => inner.claims.release(runId, release));
+          return learn(runId, release.epoch, call("release", apply), (answer) => answer === "fenced");
+        },
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
       },
@@ -102,7 +124,8 @@ export class Network {
         put: (id, bytes) => call("bundle.put", () => inner.bundles.put(id, bytes)),
         get: (id) => call("bundle.get", () => inner.bundles.get(id)),
       },
-      park: (runId, epoch, parked) => call("park", () => inner.park(runId, epoch, parked)),
+      park: (runId, epoch, parked) =>
+        call("park", () => claims.park(runId, epoch, parked, () => inner.park(runId, epoch, parked))),
       unpark: (runId) => call("unpark", () => inner.unpark(runId)),
       wake: { listen: (callback) => this.#listen(from, inner, callback) },
     };

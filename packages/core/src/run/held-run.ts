@@ -136,9 +136,15 @@ export class HeldRun {
       this.#orphans?.delete(correlationId);
     }
     if (event.type === "step_completed" || event.type === "step_failed" || event.type === "step_retrying") {
-      this.#results.delete(correlationId);
+      if (this.#isRecordedBy(event)) this.#results.delete(correlationId);
       this.#orphans?.delete(correlationId);
     }
+  }
+
+  /** The event is what the result at hand became, and not that of an attempt before, read again after a rebuild (M3). */
+  #isRecordedBy(event: LogEvent<"step_completed" | "step_failed" | "step_retrying">): boolean {
+    const attempt = this.#results.get(event.correlationId ?? "")?.attempt ?? 0;
+    return event.type !== "step_retrying" || event.data.attempt > attempt;
   }
 
   #feed(events: readonly LogEvent[]): Fault | null {

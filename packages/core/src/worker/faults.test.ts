@@ -5,6 +5,7 @@ import type { AppendRequest, AppendResult, World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
 import { tokenHash } from "../replay/correlation-id.ts";
 import { Execution } from "../replay/execution.ts";
+import { getStepMetadata } from "../step/context.ts";
 import { Harness, program } from "./harness.testing.ts";
 
 const sum = `async (n) => { const add = step("add"); let sum = 0; for (let i = 0; i < n; i++) sum = await add(sum, 1); return sum; }`;
@@ -110,6 +111,28 @@ describe("an outside writer", () => {
     expect(written).toBeGreaterThanOrEqual(10);
     // Every turn was moved at most once before the safe path took it; the storm never pauses, so no turn is speculative.
     expect(appends).toBeLessThanOrEqual(2 * 10 + 2);
+  });
+
+  it("that moves the result of a second attempt has its body run once: the retry before it is read again", async () => {
+    const attempts: number[] = [];
+    let sent = false;
+    const wrap = appending(async (world, runId, request) => {
+      const isResult = request.by === "driver" && request.facts.some(({ type }) => type === "step_completed");
+      if (isResult && !sent) sent = await sendPayload(world, "busy", "once");
+      return await world.log.append(runId, request);
+    });
+    const harness = new Harness({ wrap });
+    const worker = await harness.worker();
+    const flaky = async () => {
+      attempts.push(getStepMetadata().attempt);
+      if (attempts.length === 1) throw new RangeError("once");
+      return "worked";
+    };
+    const once = `async () => { const h = createHook({ token: "busy" }); return await step("flaky")(); }`;
+    const runId = await harness.start(worker, program(once, { flaky }));
+    expect(await harness.result(runId)).toBe("worked");
+    expect(sent).toBe(true);
+    expect(attempts).toEqual([1, 2]);
   });
 
   it("that pauses lets the driver speculate again", async () => {

@@ -17,6 +17,7 @@ import {
 } from "@perdure/core/simulation";
 import { dehydrate, hydrate } from "@perdure/serde";
 import { type AppendResult, type LogEvent, type OutsideAppend, type RunRecord, specVersion } from "@perdure/world";
+import { ClaimWatch } from "../../checkers/claim-watch.ts";
 import { LogWatch } from "../../checkers/log-watch.ts";
 import { judgeReplays } from "../../checkers/replays.ts";
 import { judgeWakeUps } from "../../checkers/wake-up.ts";
@@ -79,7 +80,9 @@ export class Stage {
       onEvent: (_runId, { type, position, epoch }) =>
         trace.add(scheduler.now, "log", `${position} ${type} by ${epoch}`),
     });
+    const claims = new ClaimWatch(store, report);
     this.network = new ScriptedNetwork({
+      claims,
       scheduler,
       striker: new Striker(planOf(seed, { without: faults, targets: false })),
       chance: Chance.of(seed, "network"),
@@ -92,7 +95,8 @@ export class Stage {
       },
       hints: true,
     });
-    this.bodies = new Bodies({ scheduler, store, network: this.network, trace, report, answer: answersOf(program) });
+    const { network } = this;
+    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report, answer: answersOf(program) });
   }
 
   /** A build of the application, whose runs are judged with its bundle. */
@@ -291,6 +295,7 @@ export class Stage {
   judge(): void {
     this.watch.look();
     this.watch.judgeAtEnd();
+    this.bodies.judgeAtEnd();
     this.promises.judge(this.store, (invariant, _runId, message) => this.violations.push(`${invariant}: ${message}`));
     for (const [runId, { run, events }] of this.store.space.runs) {
       const bundle = this.#bundles.get(run.bundleId);

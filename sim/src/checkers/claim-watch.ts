@@ -1,0 +1,119 @@
+/**
+ * What the store answers to drivers, judged beside the row that it answered from: a claim that is gone gives nothing back, parks
+ * nothing and starts nothing, no run is given back unseen, and what was acknowledged is in the log.
+ */
+import type {
+  AppendRequest,
+  AppendResult,
+  ClaimResult,
+  DriverAppend,
+  NewParked,
+  ReleaseRequest,
+  RunRecord,
+} from "@perdure/world";
+import type { Report } from "../ledger/violation.ts";
+import type { SimStore } from "../store/sim-store.ts";
+
+/** What a process knows of its claim on a run. */
+interface Standing {
+  claimed: number;
+  fenced: number;
+}
+
+export class ClaimWatch {
+  readonly #store: SimStore;
+  readonly #report: Report;
+  /** By process and run. */
+  readonly #standings = new Map<string, Standing>();
+
+  constructor(store: SimStore, report: Report) {
+    this.#store = store;
+    this.#report = report;
+  }
+
+  /** Judges an append; `apply` is the store's. */
+  async append(runId: string, request: AppendRequest, apply: () => Promise<AppendResult>): Promise<AppendResult> {
+    const before = this.#row(runId);
+    const result = await apply();
+    if (request.by === "driver") this.#judgeDriver(runId, request, result, before);
+    else if (result.kind === "refused" && result.reason.kind === "clock") {
+      this.#report("R6", runId, "somebody who chose no clock was refused for it");
+    }
+    return result;
+  }
+
+  /** Judges a release. */
+  async release<T>(runId: string, request: ReleaseRequest, apply: () => Promise<T>): Promise<T> {
+    const before = this.#row(runId);
+    const result = await apply();
+    if (result !== "released" || before === undefined) return result;
+    if (request.epoch !== before.epoch) {
+      this.#report("D1", runId, `epoch ${request.epoch} gave back the run of epoch ${before.epoch}`);
+    } else if (before.owner !== null && request.ifTail !== before.tail) {
+      this.#report("Q1", runId, `the run was given back at ${request.ifTail}, and its tail was ${before.tail}`);
+    }
+    return result;
+  }
+
+  /** Judges a parking. */
+  async park(runId: string, epoch: number, parked: NewParked, apply: () => Promise<boolean>): Promise<boolean> {
+    const before = this.#row(runId);
+    const accepted = await apply();
+    if (accepted && before !== undefined && epoch !== before.epoch) {
+      this.#report("D1", runId, `epoch ${epoch} parked the run of epoch ${before.epoch} as ${parked.reason}`);
+    }
+    return accepted;
+  }
+
+  /** The process has learnt which runs are its own. */
+  claimed(process: string, result: ClaimResult): void {
+    for (const { run, epoch } of result.runs) this.#standing(process, run.runId).claimed = epoch;
+  }
+
+  /** The process has learnt that a claim is gone. */
+  fenced(process: string, runId: string, epoch: number): void {
+    const standing = this.#standing(process, runId);
+    standing.fenced = Math.max(standing.fenced, epoch);
+  }
+
+  /** Whether the process knows that its newest claim on the run is gone. */
+  knowsOfFence(process: string, runId: string): boolean {
+    const { claimed, fenced } = this.#standing(process, runId);
+    return fenced > 0 && fenced >= claimed;
+  }
+
+  #standing(process: string, runId: string): Standing {
+    const key = `${process} ${runId}`;
+    const known = this.#standings.get(key) ?? { claimed: 0, fenced: 0 };
+    this.#standings.set(key, known);
+    return known;
+  }
+
+  #row(runId: string): RunRecord | undefined {
+    return this.#store.run(runId)?.run;
+  }
+
+  #judgeDriver(runId: string, request: DriverAppend, result: AppendResult, before: RunRecord | undefined): void {
+    if (result.kind !== "appended" || before === undefined) return;
+    if (!this.#holds(runId, request)) {
+      this.#report("L2", runId, `append ${request.n} of epoch ${request.epoch} was acknowledged and is not in the log`);
+    }
+    const row = this.#row(runId);
+    const isLetGo = before.owner !== null && row?.owner === null && row.endedAt === null;
+    if (isLetGo && request.after !== before.tail) {
+      this.#report("Q1", runId, `an append gave the run back at ${request.after}, and its tail was ${before.tail}`);
+    }
+  }
+
+  /** The events of the request stand in the log, in a row, behind the position that its driver knew. */
+  #holds(runId: string, { facts, decisions, after, epoch }: DriverAppend): boolean {
+    const name = (type: string, id: string | null): string =>
+      `${type === "hook_conflict" ? "hook_created" : type} ${id}`;
+    const wanted = [...facts, ...decisions].map(({ type, correlationId }) => name(type, correlationId));
+    const found = (this.#store.run(runId)?.events ?? [])
+      .slice(after)
+      .filter((event) => event.epoch === epoch)
+      .map(({ type, correlationId }) => name(type, correlationId));
+    return found.some((_, start) => wanted.every((text, index) => found[start + index] === text));
+  }
+}
