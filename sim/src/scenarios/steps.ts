@@ -143,6 +143,56 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    of: "found by the simulator",
+    title: "S3: a second attempt whose result is moved by somebody else's write is not run again, though its retry is read anew",
+    mutant: {
+      breaks: "a retry that is read again does not stand for the result of the attempt after it",
+      edits: [
+        {
+          file: "packages/core/src/run/held-run.ts",
+          find: "      if (this.#isRecordedBy(event)) this.#results.delete(correlationId);",
+          replace: "      this.#results.delete(correlationId);",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage({
+        workflow: `async () => {
+          const hook = createHook({ token: "inbox" });
+          return await step("flaky")();
+        }`,
+        steps: {
+          flaky: ({ body: { attempt } }) =>
+            attempt === 1
+              ? { kind: "retryable", message: "again", retryAfterMs: 500 }
+              : { kind: "value", value: `attempt ${attempt}`, latencyMs: 50 },
+        },
+      });
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      await stage.until("the second attempt runs", () => stage.bodies.runs.length === 2);
+      stage.when({ probe: "append.speculative:sent", by: "one", incident: "delay" });
+      const sent: Promise<unknown>[] = [];
+      stage.when({
+        probe: "append.speculative:sent",
+        by: "one",
+        incident: () => void sent.push(stage.send("inbox", null, "key-1")),
+      });
+      stage.equal(await stage.result(runId), "attempt 2", "the result");
+      stage.equal((await Promise.all(sent)).length, 1, "payloads that moved the tail");
+      stage.equal(
+        stage.bodies.runs.map(({ attempt, delivery }) => [attempt, delivery]),
+        [
+          [1, 1],
+          [2, 1],
+        ],
+        "bodies that ran",
+      );
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
     of: "step started twice",
     title:
       "S1, S4: of two bodies of one attempt the one that the log allows is recorded, and its result is adopted by all",
