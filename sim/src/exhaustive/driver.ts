@@ -17,6 +17,7 @@ import {
 } from "@perdure/core/simulation";
 import { StoreError } from "@perdure/errors";
 import type { ClaimedRun, World } from "@perdure/world";
+import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import { Chance } from "../kernel/chance.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
 import type { BodyHost } from "../ledger/bodies.ts";
@@ -32,6 +33,7 @@ export interface DriverParts {
   readonly executions: ExecutionFactory;
   readonly scheduler: Scheduler;
   readonly world: World;
+  readonly claims: ClaimWatch;
   readonly bundle: HeldBundle;
   readonly workflowId: string;
   readonly callsMax: number;
@@ -59,6 +61,8 @@ export class Driver implements BodyHost {
   readonly workerId: string;
   readonly env: Env;
   readonly gate: Gate;
+  /** The store behind the gate; what its answers say of the claim is noted. */
+  readonly #world: World;
   isAlive = true;
   readonly pausedUntil = 0;
   readonly #parts: DriverParts;
@@ -73,6 +77,7 @@ export class Driver implements BodyHost {
     this.name = parts.name;
     this.workerId = `wrkr_${parts.name}`;
     this.gate = new Gate(parts.world, parts.callsMax, () => this.crash());
+    this.#world = noting(parts.claims, parts.name, this.gate.world);
     this.env = this.#ownEnv(Chance.of(1, parts.name));
   }
 
@@ -86,11 +91,11 @@ export class Driver implements BodyHost {
 
   pause(): void {}
 
-  /** What it does next: a call that waits, else its next timer; null: nothing more. */
-  get nextMove(): "call" | "timer" | null {
-    if (!this.isAlive) return null;
-    if (this.gate.first !== null) return "call";
-    return this.#timers.size > 0 ? "timer" : null;
+  /** What it can do next: have the call that waits let through, have its next timer fire. None: it has nothing to do any more. */
+  get moves(): readonly ("call" | "timer")[] {
+    if (!this.isAlive) return [];
+    const call = this.gate.first === null ? [] : (["call"] as const);
+    return this.#timers.size > 0 ? [...call, "timer"] : call;
   }
 
   /** The moment of the next timer. */
@@ -130,7 +135,7 @@ export class Driver implements BodyHost {
     const worker = { id: this.workerId, leaseMs, workflows: [workflowId] };
     for (;;) {
       try {
-        const { runs, nextWakeAt, storeNow } = await this.gate.world.claims.claim({ worker, max: 1 });
+        const { runs, nextWakeAt, storeNow } = await this.#world.claims.claim({ worker, max: 1 });
         this.#clock.observe(storeNow, scheduler.now);
         const [claimed] = runs;
         if (claimed !== undefined) {
@@ -157,13 +162,13 @@ export class Driver implements BodyHost {
       encodeLostError,
       mode: "resident",
       runningMax: 50,
-      compareAndAppend: this.gate.world.capabilities.compareAndAppend,
-      maxEventsPerAppend: this.gate.world.capabilities.maxEventsPerAppend,
+      compareAndAppend: this.#world.capabilities.compareAndAppend,
+      maxEventsPerAppend: this.#world.capabilities.maxEventsPerAppend,
       holdMs,
     });
     const { env } = this;
     const host = {
-      world: this.gate.world,
+      world: this.#world,
       env,
       runStep: (task: Parameters<typeof executeStep>[0], signal: () => AbortSignal) =>
         executeStep(task, stepContext({ runId, task, signal, now: env.now() }), env),
@@ -197,4 +202,32 @@ export class Driver implements BodyHost {
       hold: () => () => {},
     };
   }
+}
+
+/** Notes what a process learns of its claims, when it learns it. */
+function noting(claims: ClaimWatch, name: string, world: World): World {
+  return {
+    ...world,
+    log: {
+      ...world.log,
+      append: async (runId, request) => {
+        const result = await world.log.append(runId, request);
+        if (request.by === "driver" && result.kind === "fenced") claims.fenced(name, runId, request.epoch);
+        return result;
+      },
+    },
+    claims: {
+      ...world.claims,
+      claim: async (request) => {
+        const result = await world.claims.claim(request);
+        claims.claimed(name, result);
+        return result;
+      },
+      release: async (runId, request) => {
+        const result = await world.claims.release(runId, request);
+        if (result === "fenced") claims.fenced(name, runId, request.epoch);
+        return result;
+      },
+    },
+  };
 }

@@ -69,6 +69,43 @@ const mutants: readonly ExploredMutant[] = [
       },
     ],
   },
+  {
+    breaks: "the store compares the tail of an append that was delivered before it was written",
+    program: "a hook against a sleep, a payload",
+    always: true,
+    found: /^R1: /,
+    edits: [
+      {
+        file: "packages/world/src/admit.ts",
+        find: "request.ifTail !== null && request.ifTail !== run.tail",
+        replace: "request.ifTail !== null && request.ifTail > run.tail",
+      },
+    ],
+  },
+  {
+    breaks: "what was delivered before the tail moved is thrown away",
+    program: "a hook against a sleep, a payload",
+    found: /^R4: /,
+    edits: [
+      {
+        file: "packages/core/src/run/run-machine.ts",
+        find: "        this.#safe = true;\n        return this.#rebuild();\n",
+        replace: "        this.#safe = true;\n        return this.#load();\n",
+      },
+    ],
+  },
+  {
+    breaks: "what an earlier claim left open is started again",
+    program: "a race of steps",
+    found: /^Q1: /,
+    edits: [
+      {
+        file: "packages/core/src/run/held-run.ts",
+        find: 'view.entityOf("step", id)?.epoch !== this.#setup.epoch;',
+        replace: 'view.entityOf("step", id) === undefined;',
+      },
+    ],
+  },
 ];
 
 describe("a guard that is taken away is found, with the list of choices that finds it again", () => {

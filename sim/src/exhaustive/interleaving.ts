@@ -137,13 +137,12 @@ class Interleaving implements PathOutcome {
     this.#drivers.push(this.#driver("one", callsMax), this.#driver("two", callsMax));
     for (const driver of this.#drivers) await driver.begin();
     for (;;) {
-      const movable = this.#drivers.filter((driver) => driver.nextMove !== null);
-      const isOutsideAble = movable.length > 0 && this.#outsideLeft && this.#isOutsideAble();
-      if (movable.length === 0) return;
-      const option = this.#choices.pick(movable.length + (isOutsideAble ? 1 : 0));
-      const driver = movable[option];
-      if (driver === undefined) await this.#writeFromOutside();
-      else await this.#move(driver, this.#lossesLeft > 0);
+      const moves = this.#drivers.flatMap((driver) => driver.moves.map((kind) => ({ driver, kind })));
+      if (moves.length === 0) return;
+      const isOutsideAble = this.#outsideLeft && this.#isOutsideAble();
+      const move = moves[this.#choices.pick(moves.length + (isOutsideAble ? 1 : 0))];
+      if (move === undefined) await this.#writeFromOutside();
+      else await this.#move(move.driver, move.kind, this.#lossesLeft > 0);
     }
   }
 
@@ -159,7 +158,7 @@ class Interleaving implements PathOutcome {
   async #driveAlone(name: string): Promise<void> {
     const driver = this.#driver(name, callsMaxAlone);
     await driver.begin();
-    while (driver.nextMove !== null) await this.#move(driver, false);
+    for (let [kind] = driver.moves; kind !== undefined; [kind] = driver.moves) await this.#move(driver, kind, false);
   }
 
   #driver(name: string, calls: number): Driver {
@@ -169,6 +168,7 @@ class Interleaving implements PathOutcome {
       executions,
       scheduler: this.#scheduler,
       world: this.#watched(this.#store.connect()),
+      claims: this.#claims,
       bundle: build.bundle,
       workflowId: build.workflowId,
       callsMax: calls,
@@ -199,8 +199,8 @@ class Interleaving implements PathOutcome {
     };
   }
 
-  async #move(driver: Driver, mayLose: boolean): Promise<void> {
-    if (driver.nextMove === "timer") {
+  async #move(driver: Driver, kind: "call" | "timer", mayLose: boolean): Promise<void> {
+    if (kind === "timer") {
       this.moves.push(`${driver.name} timer`);
       this.#scheduler.jumpTo(driver.nextTimerAt);
       await driver.fireTimer();

@@ -78,11 +78,22 @@ const failing = {
   allows: (result: unknown) => isDeepStrictEqual(result, ["FatalError", "in the end"]),
 };
 
+const slow = {
+  workflow: `async () => {
+    createHook({ token: ${JSON.stringify(token)} });
+    return await Promise.all([step("slow")(), step("quick")()]);
+  }`,
+  steps: { slow: value("slow", 10), quick: value("quick") },
+  allows: (result: unknown) => isDeepStrictEqual(result, ["slow", "quick"]),
+};
+
 export const smallPrograms: readonly SmallProgram[] = [
   { ...sequence, name: "steps in a row", outside: "none", losses: 0, always: true },
   { ...race, name: "a race of steps", outside: "none", losses: 0, always: true },
   { ...waiting, name: "a hook against a sleep", outside: "none", losses: 0, always: true },
   { ...failing, name: "steps that fail", outside: "none", losses: 0, always: true },
+  { ...slow, name: "a slow step", outside: "none", losses: 0, always: true },
+  { ...slow, name: "a slow step, a payload", outside: "payload", losses: 0, always: false },
   { ...sequence, name: "steps in a row, an answer lost", outside: "none", losses: 1, always: false },
   { ...race, name: "a race of steps, an answer lost", outside: "none", losses: 1, always: false },
   { ...waiting, name: "a hook against a sleep, an answer lost", outside: "none", losses: 1, always: false },

@@ -144,7 +144,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     of: "found by the simulator",
-    title: "S3: a second attempt whose result is moved by somebody else's write is not run again, though its retry is read anew",
+    title:
+      "S3: a second attempt whose result is moved by somebody else's write is not run again, though its retry is read anew",
     mutant: {
       breaks: "a retry that is read again does not stand for the result of the attempt after it",
       edits: [
