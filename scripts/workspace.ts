@@ -21,7 +21,14 @@ export interface WorkspacePackage {
 
 /** The packages of a repository, the root package first. */
 export function readPackages(root: string): WorkspacePackage[] {
-  const folders = ["", ...["packages", "examples"].flatMap((parent) => children(root, parent)), "bench", "e2e", "sim"];
+  const folders = [
+    "",
+    ...["packages", "examples"].flatMap((parent) => children(root, parent)),
+    "bench",
+    "e2e",
+    "fuzz",
+    "sim",
+  ];
   return folders.flatMap((folder) => {
     const path = join(root, folder, "package.json");
     if (!existsSync(path)) return [];

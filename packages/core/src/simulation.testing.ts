@@ -1,6 +1,6 @@
 /** The rooms of the engine that the simulator drives. Only this repository can import it; it is not published. */
 export { HydrationMemo } from "./hydrate/hydration-memo.ts";
-export { bundleId, type HeldBundle, packBundle, type StoredBundle } from "./realm/bundle.ts";
+export { bundleId, type HeldBundle, packBundle, type StoredBundle, unpackBundle } from "./realm/bundle.ts";
 export { guestAbi, guestSource } from "./realm/guest-source.ts";
 export { RealmCache } from "./realm/realm-cache.ts";
 export { watchRejections } from "./realm/rejections.ts";
