@@ -2,7 +2,7 @@
 
 export { workflowInput } from "./client/workflow-input.ts";
 export { HydrationMemo } from "./hydrate/hydration-memo.ts";
-export { bundleId, type HeldBundle, packBundle, type StoredBundle } from "./realm/bundle.ts";
+export { bundleId, type HeldBundle, packBundle, type StoredBundle, unpackBundle } from "./realm/bundle.ts";
 export { guestAbi, guestSource } from "./realm/guest-source.ts";
 export type { Realm } from "./realm/realm.ts";
 export { RealmCache } from "./realm/realm-cache.ts";
