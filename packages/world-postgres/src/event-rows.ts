@@ -37,8 +37,8 @@ export class EventRows {
 
   constructor(schema: string, namespace: string) {
     this.#namespace = toStoredText(namespace);
-    const where = `FROM ${schema}.events WHERE namespace = $1 AND run_id = $2 AND position > $3 AND position <= $4`;
-    this.#read = `SELECT ${headColumns}, payload ${where} ORDER BY position LIMIT $5`;
+    const where = `FROM ${schema}.events WHERE namespace = $1 AND run_id = $2 AND position > $3::bigint AND position <= $4::bigint`;
+    this.#read = `SELECT ${headColumns}, payload ${where} ORDER BY position LIMIT $5::bigint`;
     this.#heads = `SELECT ${headColumns} ${where} ORDER BY position`;
     this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
   }

@@ -4,7 +4,6 @@ import {
   admitPark,
   admitRelease,
   admitUnpark,
-  type ClaimedRun,
   type ClaimRequest,
   type ClaimResult,
   endedShownMs,
@@ -40,7 +39,8 @@ type ClaimRow = RunRow & {
 export function postgresClaims(store: Store): WorldClaims {
   const workers = new WorkerRows(store.settings.schema, store.settings.namespace);
   const sql = statements(store.settings.schema);
-  const room: Room = { store, workers, sql, namespace: toStoredText(store.settings.namespace) };
+  const namespace = toStoredText(store.settings.namespace);
+  const room: Room = { store, workers, sql, namespace, unanswered: new Map() };
   return {
     heartbeat: (worker) =>
       store.call(async () => {
@@ -104,6 +104,8 @@ interface Room {
   readonly sql: ReturnType<typeof statements>;
   /** As it is stored. */
   readonly namespace: string;
+  /** By worker: the epochs, by run id, of claims whose commit may have happened without an answer. */
+  readonly unanswered: Map<string, ReadonlyMap<string, number>>;
 }
 
 function statements(schema: string) {
@@ -125,8 +127,16 @@ ORDER BY due.wake_at, due.run_id LIMIT $4`,
 WHERE r.namespace = $1 AND r.owner = $2 AND r.tail > greatest(r.claim_tail, coalesce(r.append_last, 0))
 UNION ALL
 ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_at > ${schema}.store_now() - $3::bigint`,
+    named: `${claimable}, NULL::bigint AS beat_at, NULL::bigint AS lease_ms ${runs}
+WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) ORDER BY r.run_id FOR SHARE`,
     held: `SELECT r.run_id ${runs} WHERE r.namespace = $1 AND r.owner = $2 LIMIT $3`,
   };
+}
+
+/** A late answer is given by itself: nothing may fail between finding it and giving it. */
+async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
+  room.store.addOwnWorker(request.worker.id);
+  return (await lateClaims(room, request.worker.id)) ?? claimAnew(room, request);
 }
 
 /**
@@ -134,22 +144,22 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
  * rows are locked for a moment only, by a late append of the one that counts as lost, or by another claimer. If a lock
  * lasts, they are passed over.
  */
-async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
+async function claimAnew(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
-  const { worker, max } = request;
-  store.addOwnWorker(worker.id);
-  const outlook = await workers.outlook(store.database, worker.workflows);
+  const outlook = await workers.outlook(store.database, request.worker.workflows);
   store.clock.learn(outlook.storeNow);
   const { storeNow, nextWakeAt, lostOwners } = outlook;
   const isDue = nextWakeAt !== null && nextWakeAt <= storeNow;
-  if (max <= 0 || (!isDue && lostOwners.length === 0)) return { runs: [], storeNow, nextWakeAt };
+  if (request.max <= 0 || (!isDue && lostOwners.length === 0)) return { runs: [], storeNow, nextWakeAt };
   try {
     return await claimRuns(room, request, outlook, "waiting");
   } catch (error) {
-    if (!StoreError.is(error) || error.code !== "STORE_LOCKED") throw error;
+    if (!isLocked(error)) throw error;
     return claimRuns(room, request, outlook, "skipping");
   }
 }
+
+const isLocked = (error: unknown): boolean => StoreError.is(error) && error.code === "STORE_LOCKED";
 
 interface Taken {
   readonly claimed: VersionedRun[];
@@ -164,23 +174,49 @@ async function claimRuns(
 ): Promise<ClaimResult> {
   const { store, workers } = room;
   const workflows = worker.workflows.map(toStoredText);
-  const { taken, nextWakeAt } = await store.database.transaction(async (queries) => {
+  let taken: Taken = { claimed: [], stalled: [] };
+  const claiming = store.database.transaction(async (queries) => {
     const lost = await lostRuns(room, queries, [lostOwners, workflows, max + 1], mode);
     const due = await dueRuns(room, queries, [workflows, storeNow, Math.max(0, max - lost.length)]);
-    const taken = takeRows(store.settings.namespace, worker.id, [...lost.slice(0, max), ...due]);
-    const changed = [...taken.claimed, ...taken.stalled];
-    if (changed.length > 0)
-      await store.runs.replace(
-        queries,
-        changed.map(({ run }) => run),
-      );
-    const nextWakeAt = lost.length > max ? storeNow : await workers.nextWakeAt(queries, worker.workflows);
-    return { taken, nextWakeAt };
+    taken = takeRows(store.settings.namespace, worker.id, [...lost.slice(0, max), ...due]);
+    const changed = [...taken.claimed, ...taken.stalled].map(({ run }) => run);
+    if (changed.length > 0) await store.runs.replace(queries, changed);
+    return lost.length > max ? storeNow : workers.nextWakeAt(queries, worker.workflows);
+  });
+  const nextWakeAt = await claiming.catch((error: unknown) => {
+    if (StoreError.is(error) && error.outcome === "unknown") rememberUnanswered(room, worker.id, taken.claimed);
+    throw error;
   });
   for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
   for (const { run } of taken.stalled) store.announce(run, null);
-  const runs: ClaimedRun[] = taken.claimed.map(({ run }) => ({ run, epoch: run.epoch }));
-  return { runs, storeNow, nextWakeAt };
+  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt };
+}
+
+function rememberUnanswered({ unanswered }: Room, workerId: string, claimed: readonly VersionedRun[]): void {
+  const epochs = claimed.map(({ run }) => [run.runId, run.epoch] as const);
+  unanswered.set(workerId, new Map([...(unanswered.get(workerId) ?? []), ...epochs]));
+}
+
+/**
+ * Claims of which only the answer was lost: the worker holds them, lives, and does not know of them, so nobody would ever
+ * drive them. Null when there are none. The rows are locked, so that a commit which is still under way is waited for.
+ */
+async function lateClaims({ store, sql, namespace, unanswered }: Room, workerId: string): Promise<ClaimResult | null> {
+  const epochs = unanswered.get(workerId);
+  if (epochs === undefined) return null;
+  const values = [namespace, [...epochs.keys()].map(toStoredText)];
+  try {
+    const rows = await store.database.transaction((queries) => queries.read<ClaimRow>(sql.named, values));
+    unanswered.delete(workerId);
+    const runs = rows.map((row) => versionedRun(row, store.settings.namespace).run);
+    const mine = runs.filter(({ runId, owner, epoch }) => owner === workerId && epochs.get(runId) === epoch);
+    const [row] = rows;
+    if (mine.length === 0 || row === undefined) return null;
+    return { runs: mine.map((run) => ({ run, epoch: run.epoch })), storeNow: row.now, nextWakeAt: row.now };
+  } catch (error) {
+    if (isLocked(error)) return null;
+    throw error;
+  }
 }
 
 async function lostRuns(

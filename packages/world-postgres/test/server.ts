@@ -17,7 +17,8 @@ import { serverBinaries } from "./server-binaries.ts";
 export interface TestServer {
   /** The URL of a database of the server; `user` and `password` other than the server's own are for failures. */
   url(database: string, as?: { readonly user?: string; readonly password?: string }): string;
-  stop(): Promise<void>;
+  /** Leaves nothing behind of these databases. */
+  stop(databases: readonly string[]): Promise<void>;
 }
 
 const user = "perdure";
@@ -85,7 +86,11 @@ function runningServer(base: string): TestServer {
       if (as.password !== undefined) url.password = as.password;
       return url.href;
     },
-    stop: async () => {},
+    async stop(databases) {
+      await withClient(this.url("postgres"), async (client) => {
+        for (const name of databases) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+      });
+    },
   };
 }
 
@@ -94,16 +99,14 @@ export class TestDatabases {
   readonly #server: Promise<TestServer>;
   readonly #made: string[] = [];
 
-  /** `options` of the server itself, as for its command line; a server that runs already does not take them. */
+  /** With `options`, as for its command line, a server is started in any case. */
   constructor(options = "") {
-    const base = process.env["PERDURE_TEST_POSTGRES_URL"];
+    const base = options === "" ? process.env["PERDURE_TEST_POSTGRES_URL"] : undefined;
     this.#server = base === undefined ? startServer(options) : Promise.resolve(runningServer(base));
     // Told by the first test that needs it.
     this.#server.catch(() => {});
     afterAll(async () => {
-      const server = await this.#server;
-      for (const name of this.#made) await this.#administer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
-      await server.stop();
+      await (await this.#server).stop(this.#made);
     });
   }
 
@@ -114,13 +117,9 @@ export class TestDatabases {
   /** A new and empty database; the answer is its URL. */
   async create(): Promise<string> {
     const name = `perdure_test_${process.pid}_${this.#made.length + 1}`;
-    await this.#administer(`CREATE DATABASE "${name}"`);
+    await withClient(await this.url("postgres"), (client) => client.query(`CREATE DATABASE "${name}"`));
     this.#made.push(name);
     return this.url(name);
-  }
-
-  async #administer(statement: string): Promise<void> {
-    await withClient(await this.url("postgres"), (client) => client.query(statement));
   }
 }
 

@@ -1,0 +1,84 @@
+/** A connection to the server that can be cut at a chosen moment: what the server answers is then never seen. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export class CuttingProxy {
+  /** The URL of the database, through this proxy. */
+  readonly url: string;
+  readonly #server: Server;
+  readonly #directory: string;
+  readonly #sockets = new Set<Socket>();
+  #cutAt: string | null = null;
+  #cuts = 0;
+
+  private constructor(server: Server, directory: string, url: string) {
+    this.#server = server;
+    this.#directory = directory;
+    this.url = url;
+  }
+
+  static async to(target: string): Promise<CuttingProxy> {
+    const directory = mkdtempSync(join(tmpdir(), "perdure-proxy-"));
+    const url = new URL(target);
+    const host = url.searchParams.get("host");
+    url.searchParams.set("host", directory);
+    const server = createServer((socket) => proxy.#serve(socket, toServer()));
+    const toServer = (): Socket =>
+      host === null ? connect(Number(url.port || 5432), url.hostname) : connect(join(host, ".s.PGSQL.5432"));
+    if (host === null) url.port = "";
+    const proxy = new CuttingProxy(server, directory, url.href);
+    await new Promise<void>((resolve) => server.listen(join(directory, ".s.PGSQL.5432"), resolve));
+    return proxy;
+  }
+
+  /** Cut the next connection that sends this text, once the server has answered it. */
+  cutAnswerTo(text: string): void {
+    this.#cutAt = text;
+  }
+
+  /** How many connections were cut. */
+  get cuts(): number {
+    return this.#cuts;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #serve(client: Socket, server: Socket): void {
+    let isDoomed = false;
+    client.on("data", (chunk: Buffer) => {
+      if (this.#cutAt !== null && chunk.includes(this.#cutAt)) {
+        this.#cutAt = null;
+        isDoomed = true;
+      }
+      server.write(chunk);
+    });
+    server.on("data", (chunk: Buffer) => {
+      if (!isDoomed) client.write(chunk);
+      // `Z` announces that the server is ready for the next statement: the transaction has ended.
+      else if (chunk.at(-6) === "Z".charCodeAt(0)) this.#cut(client, server);
+    });
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  }
+
+  #cut(client: Socket, server: Socket): void {
+    this.#cuts += 1;
+    client.destroy();
+    server.destroy();
+  }
+}
