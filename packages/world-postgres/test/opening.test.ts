@@ -21,7 +21,7 @@ async function freePort(): Promise<number> {
 }
 
 describe("a world that cannot be opened", () => {
-  it.each(["postgresql://u:secret@[bad", "postgresql://u:secret@host:notaport/db"])(
+  it.each(["postgresql://u:secret@[bad", "postgresql://u:secret@host:port/db"])(
     "says that a URL cannot be read, and keeps it to itself: %#",
     async (url) => {
       const error: unknown = await createPostgresWorld({ url }).catch((reason: unknown) => reason);

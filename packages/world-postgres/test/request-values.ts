@@ -1,7 +1,7 @@
 /** Builders for what the tests of this package, and their child processes, send. */
 import type { CreateRequest, DriverAppend, NewDecision, NewFact, OutsideAppend, WorkerInfo } from "@perdure/world";
 
-export const workflowId = "workflow//orders.ts//process";
+const workflowId = "workflow//orders.ts//process";
 export const worker: WorkerInfo = { id: "worker-a", leaseMs: 60_000, workflows: [workflowId] };
 
 export const id = (kind: string, n: number): string => `${kind}_${String(n).padStart(26, "0")}`;
