@@ -5,7 +5,7 @@
  * connection. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
  * What was undone because of others is tried again here.
  */
-import { type ClientBase, type ClientConfig, Pool, types } from "pg";
+import { Client, type ClientBase, type ClientConfig, Pool, types } from "pg";
 import { endsConnection, isUndoneByOthers, type Phase, sqlState, sqlStateOf, toStoreError } from "./store-errors.ts";
 
 /** How often a statement or transaction that was undone because of others is tried again. */
@@ -56,7 +56,19 @@ export class Database implements Queries {
 
   constructor(config: ClientConfig, location: string, maxConnections: number) {
     this.location = location;
-    this.#pool = new Pool({ ...config, types: typeParsers, max: maxConnections, allowExitOnIdle: true });
+    const { connectionTimeoutMillis = 0, ...rest } = config;
+    this.#pool = new Pool({
+      ...rest,
+      types: typeParsers,
+      max: maxConnections,
+      allowExitOnIdle: true,
+      // The pool would hold the timeout also against calls that wait for a connection to be free.
+      Client: class extends Client {
+        constructor(options?: string | ClientConfig) {
+          super(typeof options === "string" ? options : { ...options, connectionTimeoutMillis });
+        }
+      },
+    });
     // An idle connection that breaks is replaced by the pool; whoever uses the next one is told if that fails.
     this.#pool.on("error", () => this.#connectionLost());
   }

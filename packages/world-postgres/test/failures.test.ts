@@ -129,6 +129,26 @@ describe("an answer that is lost after the commit", () => {
     await proxy.close();
   });
 
+  it("Q1: of a claim is waited for when its commit is still under way", async () => {
+    const url = await worlds.databases.create();
+    const proxy = await CuttingProxy.to(url);
+    const { world } = await worlds.open({ url: proxy.url, notifications: false });
+    await world.claims.heartbeat(worker);
+    await world.runs.create(creation(1));
+    proxy.holdBack("COMMIT\0");
+    const error = await failure(world.claims.claim({ worker, max: 2 }));
+    expect([error.outcome, proxy.cuts]).toEqual(["unknown", 1]);
+    const late = world.claims.claim({ worker, max: 2 });
+    await withClient(url, async (client) => {
+      while ((await client.query(waitingBackend)).rows.length === 0);
+    });
+    proxy.release();
+    expect((await late).runs.map(({ run, epoch }) => [run.runId, run.owner, epoch])).toEqual([
+      [id("wrun", 1), worker.id, 1],
+    ]);
+    await proxy.close();
+  });
+
   it("is no concern of a call that only reads", async () => {
     const url = await worlds.databases.create();
     const proxy = await CuttingProxy.to(url);
@@ -225,6 +245,16 @@ async function listening(url: string, count: number): Promise<void> {
     while ((await client.query(sql)).rows[0]?.count !== count);
   });
 }
+
+describe("more calls than connections", () => {
+  it("wait for their turn, however long that takes", async () => {
+    const url = await worlds.databases.create();
+    const { store } = await worlds.open({ url, maxConnections: 1, timeoutMs: 1_500 });
+    // The server is busy for two seconds in all, and each statement for a fifth of one.
+    const busy = Array.from({ length: 10 }, () => store.database.read("SELECT pg_sleep(0.2)", []));
+    expect((await Promise.allSettled(busy)).map(({ status }) => status)).toEqual(busy.map(() => "fulfilled"));
+  });
+});
 
 describe("a closed world", () => {
   it("answers what it accepted before, and refuses everything after", async () => {

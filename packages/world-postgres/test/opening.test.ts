@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ConfigError } from "@perdure/errors";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
@@ -15,9 +15,9 @@ const carelessServer = new TestDatabases("-c fsync=off");
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : expect.fail("no port");
+  return port;
 }
 
 describe("a world that cannot be opened", () => {
@@ -45,6 +45,17 @@ describe("a world that cannot be opened", () => {
     expect(error.message).not.toContain("secret");
   });
 
+  it("does not wait for ever for a server that says nothing", async () => {
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => sockets.push(socket));
+    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+    const { port } = mute.address() as AddressInfo;
+    const error = await failure(createPostgresWorld({ url: `postgresql://127.0.0.1:${port}/db`, timeoutMs: 50 }));
+    expect([error.code, error.outcome]).toEqual(["STORE_UNAVAILABLE", "none"]);
+    for (const socket of sockets) socket.destroy();
+    mute.close();
+  });
+
   it("says that the password is wrong, and does not show it", async () => {
     const error = await failure(
       createPostgresWorld({ url: await worlds.databases.url("postgres", { password: "hunter2" }) }),
@@ -64,8 +75,7 @@ describe("a world that cannot be opened", () => {
 
   it("says that the user may not create the schema", async () => {
     const url = await worlds.databases.create();
-    await withClient(url, (client) => client.query("CREATE ROLE stranger LOGIN PASSWORD 'strange'"));
-    const as = { user: "stranger", password: "strange" };
+    const as = await worlds.databases.createUser();
     const error = await failure(createPostgresWorld({ url: await worlds.databases.url(databaseOf(url), as) }));
     expect([error.code, error.outcome]).toEqual(["STORE_READ_ONLY", "none"]);
   });
@@ -144,12 +154,11 @@ describe("the schema", () => {
   it("is opened by a user that may use it and create nothing", async () => {
     const url = await worlds.databases.create();
     await (await createPostgresWorld({ url })).close();
+    const as = await worlds.databases.createUser();
     await withClient(url, (client) =>
-      client.query(`CREATE ROLE guest LOGIN PASSWORD 'guest';
-GRANT USAGE ON SCHEMA perdure TO guest;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA perdure TO guest;`),
+      client.query(`GRANT USAGE ON SCHEMA perdure TO ${as.user};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA perdure TO ${as.user};`),
     );
-    const as = { user: "guest", password: "guest" };
     const { world } = await worlds.open({ url: await worlds.databases.url(databaseOf(url), as) });
     expect((await world.runs.create(creation(1))).kind).toBe("created");
   });

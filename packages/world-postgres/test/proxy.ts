@@ -1,4 +1,4 @@
-/** A connection to the server that can be cut at a chosen moment: what the server answers is then never seen. */
+/** Connections to a server that can be cut at a chosen moment: what the server answers is then never seen. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,8 @@ export class CuttingProxy {
   readonly #directory: string;
   readonly #sockets = new Set<Socket>();
   #cutAt: string | null = null;
+  #holdAt: string | null = null;
+  #held: (() => void) | null = null;
   #cuts = 0;
 
   private constructor(server: Server, directory: string, url: string) {
@@ -23,11 +25,12 @@ export class CuttingProxy {
     const directory = mkdtempSync(join(tmpdir(), "perdure-proxy-"));
     const url = new URL(target);
     const host = url.searchParams.get("host");
+    const { port, hostname } = url;
     url.searchParams.set("host", directory);
+    url.port = "5432";
     const server = createServer((socket) => proxy.#serve(socket, toServer()));
     const toServer = (): Socket =>
-      host === null ? connect(Number(url.port || 5432), url.hostname) : connect(join(host, ".s.PGSQL.5432"));
-    if (host === null) url.port = "";
+      host === null ? connect(Number(port || 5432), hostname) : connect(join(host, `.s.PGSQL.${port || 5432}`));
     const proxy = new CuttingProxy(server, directory, url.href);
     await new Promise<void>((resolve) => server.listen(join(directory, ".s.PGSQL.5432"), resolve));
     return proxy;
@@ -36,6 +39,17 @@ export class CuttingProxy {
   /** Cut the next connection that sends this text, once the server has answered it. */
   cutAnswerTo(text: string): void {
     this.#cutAt = text;
+  }
+
+  /** Cut the next connection that sends this text, and let the server have it only at {@link release}. */
+  holdBack(text: string): void {
+    this.#holdAt = text;
+  }
+
+  /** The server gets what was held back. */
+  release(): void {
+    this.#held?.();
+    this.#held = null;
   }
 
   /** How many connections were cut. */
@@ -51,7 +65,16 @@ export class CuttingProxy {
 
   #serve(client: Socket, server: Socket): void {
     let isDoomed = false;
+    let isHeld = false;
     client.on("data", (chunk: Buffer) => {
+      if (this.#holdAt !== null && chunk.includes(this.#holdAt)) {
+        this.#holdAt = null;
+        isHeld = true;
+        this.#held = () => server.end(chunk);
+        this.#cuts += 1;
+        client.destroy();
+        return;
+      }
       if (this.#cutAt !== null && chunk.includes(this.#cutAt)) {
         this.#cutAt = null;
         isDoomed = true;
@@ -71,7 +94,7 @@ export class CuttingProxy {
       socket.on("error", () => other.destroy());
       socket.on("close", () => {
         this.#sockets.delete(socket);
-        other.destroy();
+        if (!isHeld) other.destroy();
       });
     }
   }

@@ -14,6 +14,7 @@ import {
   payloadFor,
   worker,
 } from "./request-values.ts";
+import { withClient } from "./server.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -209,17 +210,20 @@ describe("a change whose ground others take away", () => {
     const { world: other } = await worlds.open({ url });
     await other.runs.create(eagerCreation(1, "token"));
     let judged = 0;
+    const free: number[] = [];
+    const unlockedRuns = "SELECT 1 FROM perdure.runs FOR UPDATE SKIP LOCKED";
     const answer = await store.changes.change(id("wrun", 1), {
       missing: () => "missing",
       judge: async ({ stored }) => {
         judged += 1;
+        free.push(await withClient(url, async (client) => (await client.query(unlockedRuns)).rows.length));
         // Whoever holds the lock cannot be overtaken: then this would wait for ever.
         if (judged <= 3) await other.log.append(id("wrun", 1), payloadFor(1, `key-${judged}`));
         const run = { ...stored.run, wakeAt: 4_711 };
         return { kind: "row", run, needsClock: false, hint: null, answer: "written" };
       },
     });
-    expect([answer, judged]).toEqual(["written", 4]);
+    expect([answer, judged, free]).toEqual(["written", 4, [1, 1, 1, 0]]);
     expect(await other.runs.get(id("wrun", 1))).toMatchObject({ tail: 6, wakeAt: 4_711 });
   });
 });

@@ -17,8 +17,8 @@ import { serverBinaries } from "./server-binaries.ts";
 export interface TestServer {
   /** The URL of a database of the server; `user` and `password` other than the server's own are for failures. */
   url(database: string, as?: { readonly user?: string; readonly password?: string }): string;
-  /** Leaves nothing behind of these databases. */
-  stop(databases: readonly string[]): Promise<void>;
+  /** Leaves nothing behind of these databases and users. */
+  stop(databases: readonly string[], users: readonly string[]): Promise<void>;
 }
 
 const user = "perdure";
@@ -86,9 +86,10 @@ function runningServer(base: string): TestServer {
       if (as.password !== undefined) url.password = as.password;
       return url.href;
     },
-    async stop(databases) {
+    async stop(databases, users) {
       await withClient(this.url("postgres"), async (client) => {
         for (const name of databases) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+        for (const name of users) await client.query(`DROP ROLE IF EXISTS "${name}"`);
       });
     },
   };
@@ -98,6 +99,7 @@ function runningServer(base: string): TestServer {
 export class TestDatabases {
   readonly #server: Promise<TestServer>;
   readonly #made: string[] = [];
+  readonly #users: string[] = [];
 
   /** With `options`, as for its command line, a server is started in any case. */
   constructor(options = "") {
@@ -106,7 +108,7 @@ export class TestDatabases {
     // Told by the first test that needs it.
     this.#server.catch(() => {});
     afterAll(async () => {
-      await (await this.#server).stop(this.#made);
+      await (await this.#server).stop(this.#made, this.#users);
     });
   }
 
@@ -120,6 +122,14 @@ export class TestDatabases {
     await withClient(await this.url("postgres"), (client) => client.query(`CREATE DATABASE "${name}"`));
     this.#made.push(name);
     return this.url(name);
+  }
+
+  /** A new user without any rights. */
+  async createUser(): Promise<{ readonly user: string; readonly password: string }> {
+    const user = `perdure_user_${process.pid}_${this.#users.length + 1}`;
+    await withClient(await this.url("postgres"), (client) => client.query(`CREATE ROLE "${user}" LOGIN PASSWORD 'p'`));
+    this.#users.push(user);
+    return { user, password: "p" };
   }
 }
 
