@@ -1,6 +1,5 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
-import { CuttingProxy } from "./proxy.ts";
 import {
   cancellation,
   creation,
@@ -61,8 +60,7 @@ describe("a session that the server ends in the middle of an append", () => {
 
 describe("an answer that is lost after the commit", () => {
   it("L5: leaves the outcome of a driver's append unknown; sent again, the original answers", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     await world.runs.create(eagerCreation(1));
     const [, started] = await logOf(world, 1);
@@ -70,20 +68,18 @@ describe("an answer that is lost after the commit", () => {
     proxy.cutAnswerTo("a rare token");
     const error = await failure(world.log.append(id("wrun", 1), request));
     expect([error.code, error.outcome, proxy.cuts]).toEqual(["STORE_UNAVAILABLE", "unknown", 1]);
-    const { world: other } = await worlds.open({ url });
+    const { world: other } = await worlds.open({ url: proxy.target });
     const log = await logOf(other, 1);
     expect(log).toHaveLength(3);
     const again = await world.log.append(id("wrun", 1), request);
     expect(again).toMatchObject({ kind: "appended", tail: 3, released: false });
     expect(again.kind === "appended" && again.events).toEqual(log.slice(2));
-    await proxy.close();
   });
 
   it("L5: is one event of an outside writer, whichever world it is sent by again", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
-    const { world: other } = await worlds.open({ url });
+    const { world: other } = await worlds.open({ url: proxy.target });
     await world.runs.create(eagerCreation(1, "token"));
     proxy.cutAnswerTo("a rare key");
     const error = await failure(world.log.append(id("wrun", 1), payloadFor(1, "a rare key")));
@@ -92,12 +88,10 @@ describe("an answer that is lost after the commit", () => {
       const again = await each.log.append(id("wrun", 1), payloadFor(1, "a rare key"));
       expect(again).toMatchObject({ kind: "appended", tail: 4, events: [{ position: 4, key: "a rare key" }] });
     }
-    await proxy.close();
   });
 
   it("X4: makes one run of a creation that is sent again", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     proxy.cutAnswerTo("a rare key");
     const request = creation(1, { key: "a rare key" });
@@ -106,12 +100,10 @@ describe("an answer that is lost after the commit", () => {
     const again = await world.runs.create(request);
     expect(again).toMatchObject({ kind: "created", run: { runId: id("wrun", 1), tail: 1 } });
     expect((await world.runs.list({ limit: 10 })).items).toHaveLength(1);
-    await proxy.close();
   });
 
   it("Q1: gives the runs of a claim to the worker's next claim", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     await world.claims.heartbeat(worker);
     for (const n of [1, 2, 3]) await world.runs.create(creation(n));
@@ -126,12 +118,10 @@ describe("an answer that is lost after the commit", () => {
     ]);
     const rest = await world.claims.claim({ worker, max: 2 });
     expect(rest.runs.map(({ run }) => run.runId)).toEqual([id("wrun", 3)]);
-    await proxy.close();
   });
 
   it("Q1: of a claim is waited for when its commit is still under way", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     await world.claims.heartbeat(worker);
     await world.runs.create(creation(1));
@@ -139,25 +129,22 @@ describe("an answer that is lost after the commit", () => {
     const error = await failure(world.claims.claim({ worker, max: 2 }));
     expect([error.outcome, proxy.cuts]).toEqual(["unknown", 1]);
     const late = world.claims.claim({ worker, max: 2 });
-    await withClient(url, async (client) => {
+    await withClient(proxy.target, async (client) => {
       while ((await client.query(waitingBackend)).rows.length === 0);
     });
     proxy.release();
     expect((await late).runs.map(({ run, epoch }) => [run.runId, run.owner, epoch])).toEqual([
       [id("wrun", 1), worker.id, 1],
     ]);
-    await proxy.close();
   });
 
   it("is no concern of a call that only reads", async () => {
-    const url = await worlds.databases.create();
-    const proxy = await CuttingProxy.to(url);
+    const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     proxy.cutAnswerTo("a rare id");
     const error = await failure(world.runs.get("a rare id"));
     expect([error.code, error.outcome, proxy.cuts]).toEqual(["STORE_UNAVAILABLE", "none", 1]);
     expect(await world.runs.get("a rare id")).toBeNull();
-    await proxy.close();
   });
 });
 

@@ -7,6 +7,8 @@ import { join } from "node:path";
 export class CuttingProxy {
   /** The URL of the database, through this proxy. */
   readonly url: string;
+  /** The URL past it. */
+  readonly target: string;
   readonly #server: Server;
   readonly #directory: string;
   readonly #sockets = new Set<Socket>();
@@ -15,7 +17,8 @@ export class CuttingProxy {
   #held: (() => void) | null = null;
   #cuts = 0;
 
-  private constructor(server: Server, directory: string, url: string) {
+  private constructor(server: Server, directory: string, url: string, target: string) {
+    this.target = target;
     this.#server = server;
     this.#directory = directory;
     this.url = url;
@@ -31,7 +34,7 @@ export class CuttingProxy {
     const server = createServer((socket) => proxy.#serve(socket, toServer()));
     const toServer = (): Socket =>
       host === null ? connect(Number(port || 5432), hostname) : connect(join(host, `.s.PGSQL.${port || 5432}`));
-    const proxy = new CuttingProxy(server, directory, url.href);
+    const proxy = new CuttingProxy(server, directory, url.href, target);
     await new Promise<void>((resolve) => server.listen(join(directory, ".s.PGSQL.5432"), resolve));
     return proxy;
   }

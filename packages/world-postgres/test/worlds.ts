@@ -6,6 +6,7 @@ import { openStore, settingsOf } from "../src/open-store.ts";
 import type { PostgresWorldOptions } from "../src/options.ts";
 import type { Store } from "../src/store.ts";
 import { worldOn } from "../src/world-on-store.ts";
+import { CuttingProxy } from "./proxy.ts";
 import { TestDatabases } from "./server.ts";
 
 export interface OpenedWorld {
@@ -17,10 +18,12 @@ export interface OpenedWorld {
 export class Worlds {
   readonly databases = new TestDatabases();
   readonly #opened: World[] = [];
+  readonly #proxies: CuttingProxy[] = [];
 
   constructor() {
     afterEach(async () => {
       for (const world of this.#opened.splice(0)) await world.close();
+      for (const proxy of this.#proxies.splice(0)) await proxy.close();
     });
   }
 
@@ -29,6 +32,13 @@ export class Worlds {
     const world = worldOn(store);
     this.#opened.push(world);
     return { store, world };
+  }
+
+  /** A proxy to a new database. */
+  async openProxy(): Promise<CuttingProxy> {
+    const proxy = await CuttingProxy.to(await this.databases.create());
+    this.#proxies.push(proxy);
+    return proxy;
   }
 
   /** Two worlds with connections of their own on a new database, as two processes would open it. */
