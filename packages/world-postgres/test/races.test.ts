@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type AppendResult, admitDriverAppend, type LogEvent, type World } from "@perdure/world";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   cancellation,
   creation,
@@ -20,6 +20,7 @@ import { Worlds } from "./worlds.ts";
 const worlds = new Worlds();
 const isLong = process.env["PERDURE_LONG"] === "1";
 const rounds = isLong ? 2_000 : 200;
+if (isLong) vi.setConfig({ testTimeout: 300_000 });
 
 const logOf = (world: World, n: number) => world.log.read(id("wrun", n), { after: 0, limit: 100_000 });
 
