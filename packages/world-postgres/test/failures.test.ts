@@ -1,3 +1,4 @@
+import { StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import {
@@ -10,10 +11,11 @@ import {
   payloadFor,
   worker,
 } from "./request-values.ts";
-import { withClient } from "./server.ts";
+import { TestDatabases, withClient } from "./server.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
+const crashing = new TestDatabases("-c fsync=on");
 
 const logOf = (world: World, n: number) => world.log.read(id("wrun", n), { after: 0, limit: 1_000 });
 
@@ -145,6 +147,44 @@ describe("an answer that is lost after the commit", () => {
     const error = await failure(world.runs.get("a rare id"));
     expect([error.code, error.outcome, proxy.cuts]).toEqual(["STORE_UNAVAILABLE", "none", 1]);
     expect(await world.runs.get("a rare id")).toBeNull();
+  });
+});
+
+describe("a server that crashes", () => {
+  it("L2: has all that was acknowledged when it is back, and the worlds go on with it", async () => {
+    const url = await crashing.create();
+    const { world } = await worlds.open({ url });
+    const { world: other } = await worlds.open({ url });
+    await world.runs.create(eagerCreation(1, "token"));
+    const outcomes = new Set<string>();
+    /** Sends a payload again until it is answered; the answer is its position. */
+    const send = async (from: World, key: string): Promise<number | undefined> => {
+      for (;;) {
+        const result = await from.log.append(id("wrun", 1), payloadFor(1, key)).catch((error: unknown) => {
+          if (!StoreError.is(error)) throw error;
+          outcomes.add(`${error.code} ${error.outcome}`);
+          return null;
+        });
+        if (result !== null) return result.kind === "appended" ? result.events[0]?.position : undefined;
+        await new Promise(setImmediate);
+      }
+    };
+    let isBack = false;
+    const acknowledged: [key: string, position: number | undefined][] = [];
+    const sendAll = async (from: World, name: string): Promise<void> => {
+      for (let n = 0; !isBack || n < 10; n += 1) acknowledged.push([`${name}-${n}`, await send(from, `${name}-${n}`)]);
+    };
+    const sending = Promise.all([sendAll(world, "one"), sendAll(other, "two")]);
+    await send(world, "before the crash");
+    await crashing.crash();
+    isBack = true;
+    await sending;
+    const log = await logOf(other, 1);
+    expect(log.map(({ position }) => position)).toEqual(log.map((_, index) => index + 1));
+    expect(log).toHaveLength(3 + 1 + acknowledged.length);
+    for (const [key, position] of acknowledged) expect(log[(position ?? 0) - 1]?.key).toBe(key);
+    expect(outcomes.size).toBeGreaterThan(0);
+    for (const outcome of outcomes) expect(outcome).toMatch(/^STORE_UNAVAILABLE /);
   });
 });
 

@@ -17,6 +17,8 @@ import { serverBinaries } from "./server-binaries.ts";
 export interface TestServer {
   /** The URL of a database of the server; `user` and `password` other than the server's own are for failures. */
   url(database: string, as?: { readonly user?: string; readonly password?: string }): string;
+  /** Ends the server as a crash would, and starts it again. */
+  crash(): Promise<void>;
   /** Leaves nothing behind of these databases and users. */
   stop(databases: readonly string[], users: readonly string[]): Promise<void>;
 }
@@ -25,13 +27,14 @@ const user = "perdure";
 const password = "the/pass word";
 
 /**
- * Starts the server, says so, and stops it when the standard input ends: that is when its parent stops it or dies. Its
- * parameters are the folders of the programs and of the server, and the server's options.
+ * Starts the server, says so, and stops it when the standard input ends: that is when its parent stops it or dies. For each
+ * line of input the server crashes and is started again. The parameters are the folders of the programs and of the server, and the server's options.
  */
 const script = `
 "$1/initdb" -D "$2/data" -U ${user} -A scram-sha-256 --pwfile="$2/password" -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 &&
 "$1/pg_ctl" -D "$2/data" -w -l "$2/server.log" -o "-k '$2' -p 5432 -c listen_addresses='' $3" start >"$2/start.log" 2>&1 &&
-echo ready && cat >/dev/null
+echo ready &&
+while read -r _; do "$1/pg_ctl" -D "$2/data" -w -m immediate restart >"$2/start.log" 2>&1 && echo ready; done
 "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null 2>&1
 if [ -s "$2/start.log" ]; then rm -rf "$2"; fi
 `;
@@ -54,12 +57,20 @@ async function startServer(options: string): Promise<TestServer> {
     ...(runAs ?? {}),
   });
   const closed = once(child, "close");
-  const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  if (first.value !== "ready") throw new Error(`The server did not start; see the logs in ${directory}.`);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const isReady = async (): Promise<void> => {
+    const line = await lines.next();
+    if (line.value !== "ready") throw new Error(`The server did not start; see the logs in ${directory}.`);
+  };
+  await isReady();
   return {
     url: (database, as = {}) => {
       const authority = `${as.user ?? user}:${encodeURIComponent(as.password ?? password)}@localhost`;
       return `postgresql://${authority}/${database}?host=${encodeURIComponent(directory)}`;
+    },
+    async crash() {
+      child.stdin.write("crash\n");
+      await isReady();
     },
     async stop() {
       child.stdin.end();
@@ -86,6 +97,9 @@ function runningServer(base: string): TestServer {
       if (as.password !== undefined) url.password = as.password;
       return url.href;
     },
+    crash: async () => {
+      throw new Error("A server of somebody else is left alone.");
+    },
     async stop(databases, users) {
       await withClient(this.url("postgres"), async (client) => {
         for (const name of databases) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
@@ -110,6 +124,11 @@ export class TestDatabases {
     afterAll(async () => {
       await (await this.#server).stop(this.#made, this.#users);
     });
+  }
+
+  /** Ends the server as a crash would, and starts it again. Only of a server that was started with options. */
+  async crash(): Promise<void> {
+    await (await this.#server).crash();
   }
 
   async url(database: string, as?: { readonly user?: string; readonly password?: string }): Promise<string> {
