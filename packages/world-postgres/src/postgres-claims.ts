@@ -47,7 +47,11 @@ export function postgresClaims(store: Store): WorldClaims {
         store.addOwnWorker(worker.id);
         await workers.beat(store.database, worker);
       }),
-    claim: (request) => store.call(() => claim(room, request)),
+    claim: (request) =>
+      store.call(() => {
+        store.addOwnWorker(request.worker.id);
+        return claim(room, request);
+      }),
     poll: (workerId, which = "moved") => store.call(() => pollRuns(room, workerId, which)),
     release: (runId, request) => store.call(() => releaseRun(store, runId, request)),
     retire: (workerId) =>
@@ -135,7 +139,7 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
  * rows are locked for a moment only, by a late append of the one that counts as lost, or by another claimer. If a lock
  * lasts, they are passed over.
  */
-async function claimAnew(room: Room, request: ClaimRequest): Promise<ClaimResult> {
+async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
   const outlook = await workers.outlook(store.database, request.worker.workflows);
   store.clock.learn(outlook.storeNow);
