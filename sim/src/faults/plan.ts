@@ -104,7 +104,43 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     faultyMs: chance.pick([300, 2_000, 5_000, 10_000]),
     hints: chance.flag(0.75),
   };
-  return cut(plan, cuts);
+  return cut(plan.targets.reduce(aim, plan), cuts);
+}
+
+/** The least rates of faults that lead to calls which are rare otherwise, for plans that aim at those calls. */
+const leadingFaults: Readonly<Record<string, Fault>> = {
+  park: "deploy",
+  unpark: "deploy",
+  retire: "stop",
+  "poll.held": "lost answer",
+  "append.cancel": "cancel",
+  "append.payload": "payload storm",
+  find: "payload storm",
+};
+const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
+  deploy: 0.01,
+  stop: 0.01,
+  "lost answer": 0.1,
+  cancel: 0.004,
+  "payload storm": 0.02,
+};
+
+/** Makes sure that what a target needs can happen at all: its call has to be made before a fault can strike it. */
+function aim(plan: Plan, { probe }: Target): Plan {
+  const operation = probe.slice(0, probe.indexOf(":"));
+  const faultyMs = Math.max(plan.faultyMs, 2_000);
+  if (probe === "hint") return { ...plan, faultyMs, hints: true };
+  if (operation === "create.eager")
+    return { ...plan, faultyMs, runs: plan.runs.map((run) => ({ ...run, by: "worker" })) };
+  if (operation === "create.client")
+    return { ...plan, faultyMs, runs: plan.runs.map((run) => ({ ...run, by: "client" })) };
+  if (operation === "append.facts") return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: false } };
+  if (operation === "append.speculative")
+    return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: true } };
+  const leading = leadingFaults[operation];
+  if (leading === undefined) return { ...plan, faultyMs };
+  const rate = Math.max(plan.rates[leading], leadingRates[leading] ?? 0);
+  return { ...plan, faultyMs, rates: { ...plan.rates, [leading]: rate } };
 }
 
 function cut(plan: Plan, cuts: PlanCuts): Plan {
@@ -162,7 +198,7 @@ function drawRates(chance: Chance): Plan["rates"] {
 
 const targetsPerPlan = 3;
 
-/** Walks through all pairs, so that each is tried as often as the others, whatever chance does. */
+/** Walks through all pairs, so that each is tried as often as the others. One plan's targets are of one call. */
 function drawTargets(seed: number): Target[] {
   const chance = Chance.of(seed, "targets");
   return Array.from({ length: targetsPerPlan }, (_, index) => {
