@@ -95,6 +95,18 @@ const mutants: readonly ExploredMutant[] = [
     ],
   },
   {
+    breaks: "a driver knows which bodies it has running",
+    program: "a slow step, a payload",
+    found: /^S3: /,
+    edits: [
+      {
+        file: "packages/core/src/run/held-run.ts",
+        find: "    if (this.#running.has(correlationId) || this.#results.has(correlationId)) return false;",
+        replace: "    if (this.#results.has(correlationId)) return false;",
+      },
+    ],
+  },
+  {
     breaks: "what an earlier claim left open is started again",
     program: "a race of steps",
     found: /^Q1: /,

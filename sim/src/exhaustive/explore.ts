@@ -1,5 +1,6 @@
 /** Takes every interleaving of a small program, depth first, and stops at the first that breaks something. */
-import { ExecutionFactory, RealmCache, unguarded } from "@perdure/core/simulation";
+import { ExecutionFactory, unguarded } from "@perdure/core/simulation";
+import { ReplayRealms } from "../checkers/replay-realms.ts";
 import { buildOf } from "../scenarios/stage/written-program.ts";
 import { Choices } from "./choices.ts";
 import { type Scope, takePath } from "./interleaving.ts";
@@ -48,12 +49,11 @@ export async function replay(program: SmallProgram, list: readonly number[]): Pr
 
 /** Realms are slow to make, so all paths share those of the program. */
 function scopeOf(program: SmallProgram): Scope {
-  const guard = unguarded;
   return {
     program,
     build: buildOf(program),
-    executions: new ExecutionFactory({ guard, turnLimitMs: 60_000, onStrayRejection: () => {} }),
-    realms: new RealmCache({ guard }),
+    executions: new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} }),
+    realms: new ReplayRealms(),
     judged: new Map(),
   };
 }

@@ -4,11 +4,12 @@
  * touches nothing but itself, so calls are all that has to be interleaved. The store's clock moves when a timer does, and
  * not otherwise.
  */
-import { type ExecutionFactory, guestAbi, type RealmCache, tokenHash, workflowInput } from "@perdure/core/simulation";
+import { type ExecutionFactory, guestAbi, tokenHash, workflowInput } from "@perdure/core/simulation";
 import { dehydrate, hydrate } from "@perdure/serde";
 import { type OutsideAppend, specVersion, type World } from "@perdure/world";
 import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
+import type { ReplayRealms } from "../checkers/replay-realms.ts";
 import { judgeReplays } from "../checkers/replays.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import { planOf } from "../faults/plan.ts";
@@ -37,7 +38,7 @@ export interface Scope {
   readonly program: SmallProgram;
   readonly build: CompiledProgram;
   readonly executions: ExecutionFactory;
-  readonly realms: RealmCache;
+  readonly realms: ReplayRealms;
   /** Verdicts on logs that other paths have led to as well. */
   readonly judged: Map<string, string | null>;
 }

@@ -9,7 +9,6 @@ import {
   type HeldBundle,
   mintRunId,
   packBundle,
-  RealmCache,
   tokenHash,
   unguarded,
   workerSettings,
@@ -19,6 +18,7 @@ import { dehydrate, hydrate } from "@perdure/serde";
 import { type AppendResult, type LogEvent, type OutsideAppend, type RunRecord, specVersion } from "@perdure/world";
 import { ClaimWatch } from "../../checkers/claim-watch.ts";
 import { LogWatch } from "../../checkers/log-watch.ts";
+import { ReplayRealms } from "../../checkers/replay-realms.ts";
 import { judgeReplays } from "../../checkers/replays.ts";
 import { judgeWakeUps } from "../../checkers/wake-up.ts";
 import { faults } from "../../faults/catalogue.ts";
@@ -60,7 +60,7 @@ export class Stage {
   readonly #setup: WorkerSetup;
   readonly #build: CompiledProgram;
   readonly #bundles = new Map<string, HeldBundle>();
-  readonly #realms = new RealmCache({ guard: unguarded });
+  readonly #realms = new ReplayRealms();
   readonly #executions = new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} });
   readonly #chance = Chance.of(seed, "stage");
   #clients = 0;
