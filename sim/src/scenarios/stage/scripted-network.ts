@@ -6,7 +6,7 @@ import { Network, type NetworkParts } from "../../store/network.ts";
 /** What strikes a call on its way, or something else that happens at this very moment. */
 type Incident = CallFault | ((who: Participant) => void);
 
-type CallFault = Extract<Fault, "refused" | "lost request" | "lost answer" | "duplicate" | "delay" | "old prefix">;
+type CallFault = Extract<Fault, "refused" | "lost request" | "lost answer" | "delay" | "old prefix">;
 
 export interface Cue {
   readonly probe: Probe;

@@ -151,13 +151,13 @@ export class Stage {
 
   /** What a call of a participant comes to. */
   async answerTo<T>(what: string, call: () => Promise<T>): Promise<T> {
-    let settled: { readonly answer: Promise<T> } | null = null;
+    let isSettled = false;
     const answer = call();
     const settle = (): void => {
-      settled = { answer };
+      isSettled = true;
     };
     answer.then(settle, settle);
-    await this.until(what, () => settled !== null);
+    await this.until(what, () => isSettled);
     return await answer;
   }
 
