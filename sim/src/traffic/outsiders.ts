@@ -60,7 +60,7 @@ export class Outsiders {
     const tokens = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId)).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
       const token = chance.oneOf(tokens);
-      if (token !== undefined) this.#errand((client) => this.#send(client, token));
+      if (token !== undefined) this.#errand((client, n) => this.#send(client, token, n));
     }
   }
 
@@ -70,7 +70,7 @@ export class Outsiders {
     for (const [token, { runId }] of store.space.tokens) {
       const run = store.run(runId)?.run;
       const waits = run !== undefined && run.owner === null && run.wakeAt === null && run.parked === null;
-      if (waits) this.#errand((client) => this.#send(client, token));
+      if (waits) this.#errand((client, n) => this.#send(client, token, n));
     }
   }
 
@@ -80,18 +80,19 @@ export class Outsiders {
     if (runId !== undefined) this.#errand((client) => this.#cancel(client, runId));
   }
 
-  #errand(run: (client: Client) => Promise<void>): void {
+  /** `n` is the number of the errand, and of no other. */
+  #errand(run: (client: Client, n: number) => Promise<void>): void {
     const { network, scheduler } = this.#parts;
     this.#count += 1;
-    const client = new Client(`client-${this.#count}`, network, () => scheduler.now);
-    scheduler.after(0, client, () => void run(client));
+    const n = this.#count;
+    const client = new Client(`client-${n}`, network, () => scheduler.now);
+    scheduler.after(0, client, () => void run(client, n));
   }
 
-  async #send(client: Client, token: string): Promise<void> {
+  async #send(client: Client, token: string, n: number): Promise<void> {
     const open = await attempt(client, this.#parts.scheduler, () => client.world.hooks.find(token));
     if (open === null || open === undefined) return;
     const key = `payload-${client.name}`;
-    const n = this.#count;
     const payload = dehydrate({ n }, "a payload");
     const { runId, correlationId } = open;
     const fact = { type: "hook_received" as const, correlationId, at: null, data: { ordinal: 0 }, payload };

@@ -63,9 +63,9 @@ export const guestMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${guest}/step.ts`,
-        find: "context.lastOperation = `step ${name} #${ordinal}`;",
+        find: "return context.wait(key);",
         replace:
-          'const late = context.decisions.at(-1); void Promise.resolve().then(() => Object.assign(late as object, encodeValue(Array.from(args), "late")));',
+          'const late = context.decisions.at(-1); void Promise.resolve().then(() => Object.assign(late as object, encodeValue(Array.from(args), "late"))); return context.wait(key);',
       },
     ],
   },

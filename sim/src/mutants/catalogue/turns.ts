@@ -234,6 +234,18 @@ export const turnMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "started retry waits again",
+    breaks: "A retry that was started and lost waits for its time again, and nobody sets a timer for it.",
+    invariants: ["Q1", "Q5"],
+    edits: [
+      {
+        file: "packages/world/src/run-view.ts",
+        find: "epoch: epochOf(event), retryAt: null };",
+        replace: "epoch: epochOf(event) };",
+      },
+    ],
+  },
+  {
     name: "restart before its retry is due",
     breaks: "A claim asks for a restart before the retry that an earlier claim recorded is due.",
     invariants: ["T1"],
