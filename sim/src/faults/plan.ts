@@ -101,7 +101,7 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     runs: drawRuns(Chance.of(seed, "runs")),
     rates: drawRates(Chance.of(seed, "rates")),
     targets: drawTargets(seed),
-    faultyMs: chance.pick([300, 2_000, 10_000, 30_000]),
+    faultyMs: chance.pick([300, 2_000, 5_000, 10_000]),
     hints: chance.flag(0.75),
   };
   return cut(plan, cuts);
@@ -120,7 +120,7 @@ function cut(plan: Plan, cuts: PlanCuts): Plan {
 }
 
 function drawSetup(chance: Chance): WorkerSetup {
-  const leaseMs = chance.pick([200, 1_000, 3_500]);
+  const leaseMs = chance.pick([400, 1_000, 3_500]);
   return {
     mode: chance.flag(0.7) ? "resident" : "replay",
     stepsPerWorker: chance.pick([1, 2, 5, 200, 200]),
@@ -128,7 +128,7 @@ function drawSetup(chance: Chance): WorkerSetup {
     residentRunsMax: chance.pick([1, 2, 10_000, 10_000]),
     claimedRunsMax: chance.pick([1, 2, 20_000, 20_000]),
     holdMs: chance.pick([1, 10, 1_500]),
-    sweepMs: Math.min(leaseMs, chance.pick([50, 300, 1_000])),
+    sweepMs: Math.min(leaseMs, chance.pick([100, 300, 1_000])),
     leaseMs,
     compareAndAppend: chance.flag(0.8),
     maxEventsPerAppend: chance.pick([4, 7, 100_000, 100_000]),

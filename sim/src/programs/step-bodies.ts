@@ -39,7 +39,7 @@ const ownMaxRetries: Readonly<Partial<Record<BodyName, number>>> = { twice: 2, o
 
 /** Equal to each other and to the short sleeps of programs often enough to race with them. */
 export const shortMs = [0, 0, 1, 1, 3, 7, 20] as const;
-const slowMs = [100, 1_000, 5_000, 30_000] as const;
+const slowMs = [50, 300, 1_500, 6_000] as const;
 const retryAfterMs = [0, 5, 50, 2_000, 60_000] as const;
 
 /** The body of a step. Throws for a name that no generated program has. */

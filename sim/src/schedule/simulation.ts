@@ -132,7 +132,7 @@ export class Simulation implements Environment {
 
   /** Every planned run exists, and every run has ended or is parked. */
   get isSettled(): boolean {
-    if (!this.outsiders.allStarted && !this.#isHealed) return false;
+    if (!this.outsiders.allStarted) return false;
     for (const { run } of this.store.space.runs.values()) {
       const isOver = run.status === "completed" || run.status === "failed" || run.status === "cancelled";
       if (!isOver && run.parked === null) return false;
@@ -223,7 +223,8 @@ export class Simulation implements Environment {
   night(until: number): void {
     for (const process of [...this.processes]) process.crash();
     this.scheduler.jumpTo(until);
-    this.#quietFrom = Math.max(this.#quietFrom, until + morningMs);
+    // What a process sent before it went may still claim a run for it.
+    this.#quietFrom = Math.max(this.#quietFrom, until + morningMs + this.#plan.setup.leaseMs);
   }
 
   /** Bodies that run in a process that lives. */

@@ -10,20 +10,28 @@ export interface Shrunk {
   readonly tries: number;
 }
 
-const triesMaxDefault = 300;
+export interface ShrinkOptions {
+  /** Schedules that may be run to find a smaller one. Default 300. */
+  readonly triesMax?: number;
+  /** What is to stay true of the schedule. Default: it breaks the invariant that it broke first. */
+  readonly isRed?: (outcome: ScheduleOutcome) => boolean;
+}
 
-/** The smallest red schedule that is found; the invariant that it breaks stays the same. */
-export async function shrinkSchedule(seed: number, triesMax = triesMaxDefault): Promise<Shrunk | null> {
+/** The smallest red schedule that is found; null when the whole one is not red. */
+export async function shrinkSchedule(seed: number, options: ShrinkOptions = {}): Promise<Shrunk | null> {
   const first = await runSchedule({ seed });
   const invariant = first.violations[0]?.invariant;
-  if (invariant === undefined) return null;
+  const breaksTheSame = ({ violations }: ScheduleOutcome): boolean =>
+    violations.some((violation) => violation.invariant === invariant);
+  const { triesMax = 300, isRed = breaksTheSame } = options;
+  if (!isRed(first)) return null;
   let best: { cuts: ScheduleCuts; outcome: ScheduleOutcome } = { cuts: {}, outcome: first };
   let tries = 1;
   const attempt = async (cuts: ScheduleCuts): Promise<boolean> => {
     if (tries >= triesMax) return false;
     tries += 1;
     const outcome = await runSchedule({ seed, cuts });
-    if (!outcome.violations.some((violation) => violation.invariant === invariant)) return false;
+    if (!isRed(outcome)) return false;
     best = { cuts, outcome };
     return true;
   };
