@@ -33,8 +33,8 @@ export interface MutantResult {
   readonly outcome: "killed" | "survived" | "crash" | "hang";
   /** Schedules that were run, that in which it was found included. */
   readonly schedules: number;
-  /** What the red schedule was red by, the first violation first. */
-  readonly foundBy: readonly string[];
+  /** The invariant that was found to be broken first; null: none. */
+  readonly foundBy: string | null;
   readonly message: string;
   readonly ms: number;
 }
@@ -100,7 +100,7 @@ function start(order: MutantOrder): ChildProcess {
 function endingOf(child: ChildProcess, hangMs: number): Promise<Ending> {
   let schedules = 0;
   return new Promise((resolve) => {
-    const finish = (outcome: MutantResult["outcome"], message: string, foundBy: readonly string[] = []): void => {
+    const finish = (outcome: MutantResult["outcome"], message: string, foundBy: string | null = null): void => {
       clearTimeout(watch);
       child.kill("SIGKILL");
       resolve({ outcome, schedules, foundBy, message });
@@ -115,7 +115,7 @@ function endingOf(child: ChildProcess, hangMs: number): Promise<Ending> {
         schedules = message.seed + 1;
         clearTimeout(watch);
         watch = setTimeout(hangs, hangMs);
-      } else if (message.kind === "red") finish("killed", message.message, message.invariants);
+      } else if (message.kind === "red") finish("killed", message.message, message.invariant);
       else if (message.kind === "crash") finish("crash", message.message);
       else finish("survived", "");
     });

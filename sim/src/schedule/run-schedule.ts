@@ -46,11 +46,21 @@ const livenessMs = 20 * 60_000;
 const answerMs = 150;
 const nightsMax = 400;
 
-/** Runs one schedule to its verdict. */
-export async function runSchedule(spec: ScheduleSpec, keepTrace = false): Promise<ScheduleOutcome> {
+/** Runs one schedule to its verdict. `onViolation` is told of each violation when it is found. */
+export async function runSchedule(
+  spec: ScheduleSpec,
+  keepTrace = false,
+  onViolation: (violation: Violation) => void = () => {},
+): Promise<ScheduleOutcome> {
   const plan = planOf(spec.seed, spec.cuts);
   const built = await buildProgram(plan, spec.cuts?.program ?? []);
-  const simulation = new Simulation({ plan, builds: built.builds, executions: built.executions, keepTrace });
+  const simulation = new Simulation({
+    plan,
+    builds: built.builds,
+    executions: built.executions,
+    keepTrace,
+    onViolation,
+  });
   await safetyPhase(simulation, plan);
   await livenessPhase(simulation);
   simulation.scheduler.finish();

@@ -86,9 +86,9 @@ export const turnMutants: readonly Mutant[] = [
   },
   {
     name: "retry starts early",
-    breaks: "The next attempt of a step starts 5 ms before it is due.",
+    breaks: "The next attempt of a step starts 100 ms before it is due.",
     invariants: ["T1"],
-    edits: [{ file: heldRun, find: "if (retryAt <= storeNow &&", replace: "if (retryAt - 5 <= storeNow &&" }],
+    edits: [{ file: heldRun, find: "if (retryAt <= storeNow &&", replace: "if (retryAt - 100 <= storeNow &&" }],
   },
   {
     name: "second result sent",
@@ -207,6 +207,19 @@ export const turnMutants: readonly Mutant[] = [
         file: heldRun,
         find: "if (this.#isRecordedBy(event)) this.#results.delete(correlationId);",
         replace: "this.#results.delete(correlationId);",
+      },
+    ],
+  },
+  {
+    name: "rebuild starts a retry at once",
+    breaks:
+      "A step whose failed attempt is recorded before a rebuild has dispatched anything is started without its delay.",
+    invariants: ["T1"],
+    edits: [
+      {
+        file: heldRun,
+        find: "const waits = correlationId === null || this.#work.retries.has(correlationId);",
+        replace: "const waits = correlationId === null;",
       },
     ],
   },
