@@ -15,6 +15,7 @@ export default defineConfig({
       "packages/*/test/**/*.test.ts",
       "bench/src/**/*.test.ts",
       "e2e/src/**/*.test.ts",
+      "fuzz/src/**/*.test.ts",
       "sim/src/**/*.test.ts",
       "examples/*/test/**/*.test.ts",
       "scripts/**/*.test.ts",

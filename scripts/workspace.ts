@@ -21,7 +21,14 @@ export interface WorkspacePackage {
 
 /** The packages of a repository, the root package first. */
 export function readPackages(root: string): WorkspacePackage[] {
-  const folders = ["", ...["packages", "examples"].flatMap((parent) => children(root, parent)), "bench", "e2e", "sim"];
+  const folders = [
+    "",
+    ...["packages", "examples"].flatMap((parent) => children(root, parent)),
+    "bench",
+    "e2e",
+    "fuzz",
+    "sim",
+  ];
   return folders.flatMap((folder) => {
     const path = join(root, folder, "package.json");
     if (!existsSync(path)) return [];
@@ -41,10 +48,15 @@ export function publishedPackages(root: string): WorkspacePackage[] {
   );
 }
 
-/** The entry points that users have, as `exports` names them: not those that only `@perdure/source` leads to. */
+/** The entry points that users have, as `exports` names them. */
 export function entrySubpaths({ exports = {} }: Manifest): string[] {
-  const isPublic = (target: unknown): boolean => typeof target !== "object" || target === null || "default" in target;
-  return Object.keys(exports).filter((subpath) => subpath !== "./package.json" && isPublic(exports[subpath]));
+  return Object.keys(exports).filter((subpath) => subpath !== "./package.json" && !isForSources(exports[subpath]));
+}
+
+/** True for what cannot be published: sources that only tests and the simulator load. */
+function isForSources(target: unknown): boolean {
+  if (typeof target !== "object" || target === null || !("@perdure/source" in target)) return false;
+  return /\.testing\.ts$/.test(String(target["@perdure/source"]));
 }
 
 /** What users may import from a package, by the names that they write. */

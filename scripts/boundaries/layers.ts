@@ -40,9 +40,11 @@ export function packageNameOf(specifier: string): string {
   return parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
 }
 
+const topFolders: ReadonlySet<string> = new Set(["", "bench", "e2e", "fuzz", "sim"]);
+
 /** True for the packages that only this repository runs: they sit on top of everything. */
 function isTop(folder: string): boolean {
-  return folder === "" || folder === "bench" || folder === "e2e" || folder === "sim" || folder.startsWith("examples/");
+  return topFolders.has(folder) || folder.startsWith("examples/");
 }
 
 /** A workspace package, as far as the layer rules care. */

@@ -2,8 +2,9 @@
 
 export { workflowInput } from "./client/workflow-input.ts";
 export { HydrationMemo } from "./hydrate/hydration-memo.ts";
-export { bundleId, type HeldBundle, packBundle, type StoredBundle } from "./realm/bundle.ts";
+export { bundleId, type HeldBundle, packBundle, type StoredBundle, unpackBundle } from "./realm/bundle.ts";
 export { guestAbi, guestSource } from "./realm/guest-source.ts";
+export type { Realm } from "./realm/realm.ts";
 export { RealmCache } from "./realm/realm-cache.ts";
 export { watchRejections } from "./realm/rejections.ts";
 export { tokenHash } from "./replay/correlation-id.ts";

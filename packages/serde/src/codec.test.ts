@@ -213,6 +213,20 @@ const rows: readonly Row[] = [
     },
   },
   {
+    name: "properties named by indices, with gaps and without",
+    value: [
+      { 1023: 1 },
+      { 0: 1, 17: 2, 4294967294: 3, a: 4 },
+      Object.assign(Object.create(null), { 99: 1, 100: 2, 7: 3 }),
+    ],
+    check: (back: object[]) =>
+      expect(back.map((part) => Object.keys(part))).toEqual([
+        ["1023"],
+        ["0", "17", "4294967294", "a"],
+        ["7", "99", "100"],
+      ]),
+  },
+  {
     name: "errors of Perdure",
     value: [
       new FatalError("no", { cause: new RangeError("why"), hint: "try less", where: { runId: "wrun_1" } }),
@@ -297,6 +311,30 @@ describe("errors", () => {
     expect([blank.hasStack, encode(first).hasStack, encode({ a: [first] }).hasStack]).toEqual([false, true, true]);
     expect(encode([1]).hasStack).toBe(false);
     expect((decode(blank.text, []) as Error).stack).toBe("Error: same");
+  });
+
+  test("own properties keep their order, a name among them", () => {
+    const error = Object.assign(new NamedError("no funds"), { later: 1 });
+    const back = roundTrip(error) as Error;
+    expect(Object.keys(back)).toEqual(["name", "statusCode", "later"]);
+    expect(Object.keys(roundTrip(new FatalError("no")) as Error)).toEqual(Object.keys(new FatalError("no")));
+    expect(encode(back).text).toBe(encode(error).text);
+  });
+
+  test("a name that is an object is kept beside the text that stands for it", () => {
+    const levels: unknown[] = [1];
+    for (let level = 0; level < 60; level++) levels.push([levels.at(-1), levels.at(-1)]);
+    for (const name of [Object.create(null), levels.at(-1), { toString: 5 }]) {
+      const original = Object.assign(new Error("odd"), { name });
+      // Making the stack of such an error may throw.
+      original.stack = "odd";
+      const back = roundTrip(original) as Error;
+      expect(Object.prototype.toString.call(back.name)).toBe(Object.prototype.toString.call(name));
+      const error = new Error("odd");
+      error.stack = "odd";
+      Object.defineProperty(error, "name", { value: name });
+      expect((roundTrip(error) as Error).name).toBe("[object Object]");
+    }
   });
 
   test("a message that was replaced by something else is written as text", () => {

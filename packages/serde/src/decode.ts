@@ -7,6 +7,7 @@ import { decodePrimitive } from "./primitive.ts";
 import type { TypeRegistry } from "./type-registry.ts";
 import { reviveBuffer } from "./types/binary-values.ts";
 import { type ErrorRecord, ErrorReviver } from "./types/error-values.ts";
+import { defineSparsely } from "./types/index-names.ts";
 import { reviveTextValue } from "./types/text-values.ts";
 
 /**
@@ -133,10 +134,4 @@ function reviversFor(
 }
 
 // Assigning to a property that a prototype has runs its setter, or fails when the prototype is frozen.
-const definingOptions = Object.freeze({
-  operations: Object.freeze({
-    set(target: object, key: PropertyKey, value: unknown): void {
-      Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
-    },
-  }),
-});
+const definingOptions = Object.freeze({ operations: Object.freeze({ set: defineSparsely }) });

@@ -4,6 +4,7 @@ import type { CodecLimits } from "./limits.ts";
 import type { PartTrials } from "./part-trials.ts";
 import { kindOf } from "./tag.ts";
 import { BufferRanges, type PrivateBytes } from "./types/binary-values.ts";
+import { RegExpBudget } from "./types/text-values.ts";
 import { CollectionStep, formatPath, type PathStep } from "./value-path.ts";
 
 /** What an encoding was asked for. */
@@ -37,13 +38,16 @@ export class EncodeWalk {
   readonly #steps: (PathStep | undefined)[] = [];
   readonly #entries: { readonly map: object; readonly step: CollectionStep }[] = [];
   readonly #hidden = new Set<object>();
+  #regExps: RegExpBudget;
   #announced = true;
   #nodeCount = 0;
+  #textLength = 0;
   #lastObject: object | undefined;
   #lastKind: string | undefined;
 
   constructor(plan: EncodePlan) {
     this.plan = plan;
+    this.#regExps = new RegExpBudget(plan.limits);
   }
 
   /** Starts a round from the root. */
@@ -53,6 +57,8 @@ export class EncodeWalk {
     this.#entries.length = 0;
     this.#announced = true;
     this.#nodeCount = 0;
+    this.#textLength = 0;
+    this.#regExps = new RegExpBudget(this.plan.limits);
     this.buffers?.begin();
   }
 
@@ -106,6 +112,26 @@ export class EncodeWalk {
     this.#announced = false;
     this.#nodeCount++;
     if (this.#nodeCount > this.plan.limits.nodes) this.refuse(`a value of more than ${this.plan.limits.nodes} parts`);
+  }
+
+  /** Counts a string that is written, before there is a text of it. */
+  writeString(length: number): void {
+    this.#textLength += length;
+    const limit = this.plan.limits.textLength;
+    if (this.#textLength > limit) throw this.tooLarge(`more than ${limit} characters of text`);
+  }
+
+  /** The refusal of the whole value for its size. */
+  tooLarge(found: string): SerializationError {
+    return new SerializationError(this.plan.what, found, "", {
+      hint: "Store large data elsewhere (a file, an object store, a table) and pass its name.",
+    });
+  }
+
+  /** Counts a regular expression. */
+  writeRegExp(source: string, flags: string): void {
+    const excess = this.#regExps.take(source, flags);
+    if (excess !== undefined) this.refuse(excess);
   }
 
   /** Opens a container: what is announced next is a part of it. */

@@ -67,20 +67,14 @@ export function encode(value: unknown, options: EncodeOptions = {}): EncodedValu
   });
   const text = runRounds(value, walk);
   if (text.length > limits.textLength) {
-    throw tooLarge(walk, `${text.length} characters of text (the limit is ${limits.textLength})`);
+    throw walk.tooLarge(`${text.length} characters of text (the limit is ${limits.textLength})`);
   }
   const blobs = walk.buffers?.blobs() ?? noBlobs;
   const byteCount = blobs.reduce((sum, blob) => sum + blob.byteLength, 0);
   if (byteCount > limits.blobBytes) {
-    throw tooLarge(walk, `${byteCount} bytes of binary data (the limit is ${limits.blobBytes})`);
+    throw walk.tooLarge(`${byteCount} bytes of binary data (the limit is ${limits.blobBytes})`);
   }
   return { text, blobs, hasStack: walk.hasStack };
-}
-
-function tooLarge(walk: EncodeWalk, found: string): SerializationError {
-  return new SerializationError(walk.plan.what, found, "", {
-    hint: "Store large data elsewhere (a file, an object store, a table) and pass its name.",
-  });
 }
 
 // Two views of one buffer may need a second round; a third one means that reading the value changes it.
@@ -177,6 +171,8 @@ function isStorable(part: unknown, walk: EncodeWalk): boolean {
   }
 }
 
+type Primitive = string | number | bigint | boolean | null | undefined;
+
 const operations: Partial<StringifyOperations> = {
   typeOf(value: unknown) {
     const walk: EncodeWalk = walking();
@@ -202,6 +198,11 @@ const operations: Partial<StringifyOperations> = {
     return value;
   },
 
+  toPrimitive(value: Primitive) {
+    if (typeof value === "string") walking().writeString(value.length);
+    return value;
+  },
+
   // A promise is refused by its kind, a thenable because its `then` is a function.
   isThenable: () => false,
 
@@ -221,9 +222,7 @@ const operations: Partial<StringifyOperations> = {
 
   regExpInfo(regExp: RegExp) {
     const parts = regExpParts(regExp);
-    const limit = walking().plan.limits.regExpLength;
-    const { length } = parts.source;
-    if (length > limit) walking().refuse(`a RegExp of ${length} characters (the limit is ${limit})`);
+    walking().writeRegExp(parts.source, parts.flags);
     return parts;
   },
 

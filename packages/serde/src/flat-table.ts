@@ -1,7 +1,9 @@
 import { UndecodableError } from "@perdure/errors";
 import type { CodecLimits } from "./limits.ts";
 import { typedArrayTags } from "./types/binary-values.ts";
-import { bigintFault, dateFault, regExpFault } from "./types/text-values.ts";
+import { recordedKeys } from "./types/error-values.ts";
+import { isFarIndex } from "./types/index-names.ts";
+import { bigintFault, dateFault, RegExpBudget, regExpFault } from "./types/text-values.ts";
 
 /**
  * Checks a parsed text before anything is built from it. devalue's text is a flat table: entry 0 is the root, and an
@@ -11,15 +13,15 @@ import { bigintFault, dateFault, regExpFault } from "./types/text-values.ts";
  *
  * T1. Every reference is a known negative number or the index of an entry; every entry is referred to.
  * T2. Every tag is known, and what follows it has the form that encoding gives it.
- * T3. Nesting, references, BigInt digits, holes and RegExp length are within the limits.
- * T4. Every blob belongs to exactly one ArrayBuffer.
+ * T3. Nesting, references, BigInt digits, holes and RegExps are within the limits.
+ * T4. Every blob belongs to exactly one ArrayBuffer, every record and its properties to exactly one Error.
  */
 
 /** What decoding has to know about a checked table. */
 export interface TableFacts {
   /** Some entry needs a reviver: an error, binary data, a URL. */
   readonly needsRevivers: boolean;
-  /** Some property has a name that `Object.prototype` has too, so that assigning to it may not create it. */
+  /** Some property has a name that assigning to may not create, because `Object.prototype` has it, or that is a far index. */
   readonly needsDefine: boolean;
 }
 
@@ -34,6 +36,7 @@ const hole = -2;
 const sparse = -7;
 // undefined, NaN, Infinity, -Infinity and -0; -2 and -7 have a meaning only inside an array.
 const specials: ReadonlySet<number> = new Set([-1, -3, -4, -5, -6]);
+const recordTexts: ReadonlySet<string> = new Set(["class", "name", "message", "stack", "code"]);
 const boxableSpecials: ReadonlySet<number> = new Set([-3, -4, -5, -6]);
 
 /** The references of an open container that are still to be followed. */
@@ -51,6 +54,8 @@ class TableCheck implements TableFacts {
   readonly #limits: CodecLimits;
   readonly #seen: Uint8Array;
   readonly #blobSeen: Uint8Array;
+  readonly #regExps: RegExpBudget;
+  readonly #errorParts = new Set<unknown>();
   readonly #frames: Frame[] = [];
   #seenCount = 0;
   #blobsLeft: number;
@@ -63,6 +68,7 @@ class TableCheck implements TableFacts {
     this.#seen = new Uint8Array(table.length);
     this.#blobSeen = new Uint8Array(blobCount);
     this.#blobsLeft = blobCount;
+    this.#regExps = new RegExpBudget(limits);
   }
 
   run(): void {
@@ -121,7 +127,7 @@ class TableCheck implements TableFacts {
   #checkKey(key: unknown): void {
     if (typeof key !== "string") throw malformed("a property without a name");
     if (key === "__proto__") throw malformed("a property named __proto__");
-    if (key in Object.prototype) this.needsDefine = true;
+    if (key in Object.prototype || isFarIndex(key)) this.needsDefine = true;
   }
 
   #checkSparse(entry: readonly unknown[]): void {
@@ -170,7 +176,7 @@ class TableCheck implements TableFacts {
   }
 
   #checkLeaf(tag: string, entry: readonly unknown[]): void {
-    const fault = leafFault(tag, entry, this.#limits);
+    const fault = leafFault(tag, entry, this.#limits, this.#regExps);
     if (fault !== undefined) throw malformed(fault);
     if (tag === "URL" || tag === "URLSearchParams") this.needsRevivers = true;
   }
@@ -181,29 +187,37 @@ class TableCheck implements TableFacts {
     this.#push(entry, 2, 2, false);
   }
 
-  // The record is an object of its own, and says class, name and message before anything that may refer back to it.
+  // The record is an object of its own, and has its texts before anything that may refer back to it.
   #checkError(entry: readonly unknown[]): void {
     this.needsRevivers = true;
     const record: unknown = this.#entryAt(entry[1]);
     const isRecord = typeof record === "object" && record !== null && !Array.isArray(record);
-    if (!isRecord || Object.keys(record).slice(0, 3).join() !== "class,name,message") {
-      throw malformed("an Error without class, name and message");
-    }
+    const keys = isRecord ? Object.keys(record) : [];
+    if (keys.slice(0, 3).join() !== "class,name,message") throw malformed("an Error without class, name and message");
+    this.#claim(record);
     const fields = record as { readonly [key: string]: unknown };
-    for (const key of ["class", "name", "message", "stack", "code"]) {
-      if (Object.hasOwn(fields, key) && typeof this.#entryAt(fields[key]) !== "string") {
-        throw malformed(`an Error whose ${key} is not a text`);
-      }
+    let mayBeText = true;
+    for (const key of keys) {
+      if (!recordTexts.has(key)) mayBeText = false;
+      else if (!mayBeText) throw malformed(`an Error whose ${key} comes late`);
+      else if (typeof this.#entryAt(fields[key]) !== "string") throw malformed(`an Error whose ${key} is not a text`);
     }
-    if (Object.hasOwn(fields, "own") && !this.#isNullPrototype(fields["own"])) {
-      throw malformed("an Error whose properties are not a record");
-    }
+    if (Object.hasOwn(fields, "own")) this.#checkErrorProperties(this.#entryAt(fields["own"]));
     this.#follow(entry[1]);
   }
 
-  #isNullPrototype(ref: unknown): boolean {
-    const entry = this.#entryAt(ref);
-    return Array.isArray(entry) && entry[0] === "null";
+  #checkErrorProperties(own: unknown): void {
+    if (!Array.isArray(own) || own[0] !== "null") throw malformed("an Error whose properties are not a record");
+    this.#claim(own);
+    for (let at = 1; at < own.length; at += 2) {
+      if (recordedKeys.has(own[at])) throw malformed("an Error with a property that its record has");
+    }
+  }
+
+  // Parts that many errors shared would be copied by each, which takes quadratic time and room.
+  #claim(part: unknown): void {
+    if (this.#errorParts.has(part)) throw malformed("an Error without a record of its own");
+    this.#errorParts.add(part);
   }
 
   #checkBuffer(entry: readonly unknown[]): void {
@@ -238,7 +252,12 @@ class TableCheck implements TableFacts {
   }
 }
 
-function leafFault(tag: string, entry: readonly unknown[], limits: CodecLimits): string | undefined {
+function leafFault(
+  tag: string,
+  entry: readonly unknown[],
+  limits: CodecLimits,
+  regExps: RegExpBudget,
+): string | undefined {
   switch (tag) {
     case "URL":
     case "URLSearchParams":
@@ -246,7 +265,7 @@ function leafFault(tag: string, entry: readonly unknown[], limits: CodecLimits):
     case "Date":
       return dateFault(entry[1]);
     case "RegExp":
-      return regExpFault(entry[1], entry[2], limits);
+      return regExpFault(entry[1], entry[2], regExps);
     case "BigInt":
       return bigintFault(entry[1], limits);
     default:

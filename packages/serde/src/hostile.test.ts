@@ -84,6 +84,22 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["an error whose class is an object", '[["Error",1],{"class":1,"name":2,"message":2},"Error"]'],
   ["an error whose stack is a number", '[["Error",1],{"class":2,"name":2,"message":2,"stack":3},"Error",5]'],
   ["an error whose properties are an array", '[["Error",1],{"class":2,"name":2,"message":2,"own":3},"Error",[]]'],
+  [
+    "an error whose code comes after a part that leads back to it",
+    '[["Error",1],{"class":2,"name":2,"message":2,"cause":0,"code":2},"Error"]',
+  ],
+  ["errors that share a record", `[[1,2],["Error",3],["Error",3],{"class":4,"name":4,"message":4},"Error"]`],
+  [
+    "errors that share their properties",
+    `[[1,2],["Error",3],["Error",4],${errorEntryWith(5, 6)},${errorEntryWith(5, 6)},"Error",["null","a",-1]]`,
+  ],
+  ...["stack", "message", "cause"].map(
+    (name) =>
+      [
+        `an error with a second ${name} among its properties`,
+        `[["Error",1],${errorEntryWith(2, 3)},"Error",["null","${name}",2]]`,
+      ] as const,
+  ),
   ["errors that are each other's records", `[["Error",1],["Error",0],"x"]`],
   ["an array buffer without a blob", '[["ArrayBuffer",1],1]'],
   ["an array buffer in base64", '[["ArrayBuffer","AAAA"]]'],
@@ -92,6 +108,10 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["a view on itself", '[["Uint8Array",0]]'],
   ["a view without a buffer", '[["Uint8Array"]]'],
 ];
+
+function errorEntryWith(text: number, own: number): string {
+  return `{"class":${text},"name":${text},"message":${text},"own":${own}}`;
+}
 
 function range(count: number, entry: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => entry(index)).join();

@@ -14,6 +14,10 @@ export interface CodecLimits {
   readonly arrayHoles: number;
   /** Length of one regular expression's source in UTF-16 code units. Default 10,000. */
   readonly regExpLength: number;
+  /** Length of the sources of all regular expressions together: some take 4 us a character to compile. Default 50,000. */
+  readonly regExpTotalLength: number;
+  /** Property escapes such as `\p{L}` in all regular expressions: one takes up to 2 ms to compile. Default 100. */
+  readonly regExpProperties: number;
 }
 
 /** The limits that apply where none are given. */
@@ -25,6 +29,8 @@ export const defaultLimits: CodecLimits = Object.freeze({
   bigintDigits: 10_000,
   arrayHoles: 100_000,
   regExpLength: 10_000,
+  regExpTotalLength: 50_000,
+  regExpProperties: 100,
 });
 
 /** The given limits, with the defaults for those that are not given. */

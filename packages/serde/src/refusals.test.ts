@@ -174,6 +174,8 @@ describe("limits hold when writing, and what is within them can be read", () => 
     ["BigInt of a million digits", -(10n ** 9_999n), 10n ** 1_000_000n, {}],
     ["holes", sparse(100_000), sparse(100_001), {}],
     ["RegExp", new RegExp("a".repeat(10_000)), new RegExp("a".repeat(10_001)), {}],
+    ["RegExps together", regExps(5, 10_000), [...regExps(5, 10_000), /x/], {}],
+    ["property escapes", [propertyEscapes(50), propertyEscapes(50)], [propertyEscapes(50), propertyEscapes(51)], {}],
     ["text", "a".repeat(96), "a".repeat(97), { textLength: 100 }],
     ["blobs", [new Uint8Array(5), new Uint8Array(5)], [new Uint8Array(5), new Uint8Array(6)], { blobBytes: 10 }],
   ];
@@ -187,10 +189,31 @@ describe("limits hold when writing, and what is within them can be read", () => 
     });
   }
 
+  test("a backslash before a letter p is no property escape, and neither is one without a Unicode flag", () => {
+    const value = [new RegExp("\\\\p".repeat(101), "u"), new RegExp("\\p".repeat(101))];
+    const { text } = encode(value);
+    expect(decode(text, [])).toEqual(value);
+  });
+
+  test("texts that are too long together are refused before there is one text of them", () => {
+    const megabyte = "x".repeat(1024 * 1024);
+    const refusal = refusalOf(Array.from({ length: 2_000 }, (_, index) => `${megabyte}${index}`));
+    expect(refusal.message).toContain("characters of text");
+    expect(refusal.hint).toContain("Store large data elsewhere");
+  });
+
   test("a text of 32 Mi characters is refused whatever its kind", () => {
     expect(refusalOf("x".repeat(32 * 1024 * 1024)).message).toContain("characters of text");
   });
 });
+
+function regExps(count: number, length: number): RegExp[] {
+  return Array.from({ length: count }, (_, index) => new RegExp(String(index).repeat(length)));
+}
+
+function propertyEscapes(count: number): RegExp {
+  return new RegExp("\\p{Lu}".repeat(count), "u");
+}
 
 function sparse(holes: number): unknown[] {
   const array: unknown[] = [];

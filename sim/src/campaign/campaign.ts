@@ -43,7 +43,8 @@ export async function runCampaign(options: CampaignOptions): Promise<Summary> {
       const child = startChild();
       try {
         for (let ranges = 0; range !== null && ranges < rangesPerChild; ranges += 1) {
-          summary = addSummaries(summary, await ask(child, range));
+          const part = await ask(child, range);
+          summary = addSummaries(summary, part);
           onProgress?.(summary);
           range = take();
         }

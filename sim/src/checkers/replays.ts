@@ -3,16 +3,17 @@
  * chunks, with and without a memo, in the shared realm and in one of its own, and the decisions of every prefix are compared
  * with those that the log goes on to hold.
  */
-import { Execution, type HeldBundle, HydrationMemo, type RealmCache } from "@perdure/core/simulation";
+import { Execution, type HeldBundle, HydrationMemo } from "@perdure/core/simulation";
 import { type IsolationMode, isDecisionType, type LogEvent, type NewDecision } from "@perdure/world";
 import type { Chance } from "../kernel/chance.ts";
+import type { ReplayRealms } from "./replay-realms.ts";
 
 /** A log and the code that wrote it. */
 export interface Recorded {
   readonly runId: string;
   readonly log: readonly LogEvent[];
   readonly bundle: HeldBundle;
-  readonly realms: RealmCache;
+  readonly realms: ReplayRealms;
 }
 
 /** How often the log was replayed, and what differed; null: nothing. */
@@ -24,7 +25,7 @@ export interface ReplayVerdict {
 }
 
 /** How often a replay is cut in two at a position of chance. */
-const cutsPerLog = 5;
+const cutsPerLog = 3;
 
 /** Reads the log back in every way; in a realm of its own, which is slow to make, where that is asked for. */
 export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: boolean): ReplayVerdict {

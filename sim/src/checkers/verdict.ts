@@ -1,6 +1,6 @@
 /** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
 import { inspect, isDeepStrictEqual } from "node:util";
-import type { HeldBundle, RealmCache } from "@perdure/core/simulation";
+import type { HeldBundle } from "@perdure/core/simulation";
 import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
 import type { Bodies } from "../ledger/bodies.ts";
@@ -10,6 +10,7 @@ import { type Expected, interpret } from "../programs/interpret.ts";
 import type { Inputs, Program } from "../programs/program.ts";
 import type { SimStore, StoredRun } from "../store/sim-store.ts";
 import type { LogWatch } from "./log-watch.ts";
+import type { ReplayRealms } from "./replay-realms.ts";
 import { judgeReplays } from "./replays.ts";
 import { judgePayloads } from "./taken-payloads.ts";
 
@@ -26,7 +27,7 @@ export interface VerdictParts {
   readonly promises: Promises;
   readonly bodies: Bodies;
   readonly builds: readonly KnownBuild[];
-  readonly realms: RealmCache;
+  readonly realms: ReplayRealms;
   /** What workers have printed, by run. */
   readonly printed: ReadonlyMap<string, readonly string[]>;
   readonly report: Report;

@@ -1,5 +1,6 @@
 /** The program of a plan, cut down and built, and the one that a deploy brings. */
-import { ExecutionFactory, type HeldBundle, RealmCache, unguarded } from "@perdure/core/simulation";
+import { ExecutionFactory, type HeldBundle, unguarded } from "@perdure/core/simulation";
+import { ReplayRealms } from "../checkers/replay-realms.ts";
 import type { Plan } from "../faults/plan.ts";
 import { type CompiledProgram, compileProgram } from "../programs/compile.ts";
 import { editedProgram } from "../programs/edit.ts";
@@ -15,7 +16,7 @@ export interface BuiltProgram {
   /** Realms are slow to make, and their executions share nothing, so all processes of the program's schedules share them. */
   readonly executions: ExecutionFactory;
   /** The realms in which its logs are read back. */
-  readonly realms: RealmCache;
+  readonly realms: ReplayRealms;
 }
 
 /** The program of the schedule before: the next one mostly has the same. */
@@ -35,7 +36,7 @@ async function build(seed: number, path: readonly number[], deploys: boolean): P
   const first = await compileProgram(printProgram(program));
   const rooms = {
     executions: new ExecutionFactory({ guard: unguarded, turnLimitMs: 60_000, onStrayRejection: () => {} }),
-    realms: new RealmCache({ guard: unguarded, realmsMax: 4, scriptsMax: 4 }),
+    realms: new ReplayRealms(),
   };
   if (!deploys) return { program, builds: [first], known: [{ program, bundle: first.bundle }], ...rooms };
   const edited = editedProgram(program);

@@ -69,6 +69,8 @@ export class Simulation implements Environment {
   #quietFrom = Number.POSITIVE_INFINITY;
   #spawned = 0;
   #build = 0;
+  /** By how much the store's clock was set back: so much longer last the leases of the dead, and what was due before. */
+  #setBackMs = 0;
   readonly #plan: Plan;
   readonly #builds: SimulationParts["builds"];
   readonly #executions: ExecutionFactory;
@@ -108,7 +110,7 @@ export class Simulation implements Environment {
       environment: this,
       onApplied: () => {
         this.watch.look();
-        judgeWakeUps(store, this.watch, setup.sweepMs, report);
+        judgeWakeUps(store, this.watch, setup.sweepMs + this.#setBackMs, report);
       },
       hints: plan.hints,
     });
@@ -164,7 +166,7 @@ export class Simulation implements Environment {
         network.outageUntil = scheduler.now + chance.heavyTail(outageMsMax);
         break;
       case "store clock jump":
-        this.store.skewMs += chance.between(-storeJumpMs, storeJumpMs);
+        this.#jumpStoreClock(chance.between(-storeJumpMs, storeJumpMs));
         break;
       case "cancel":
         this.outsiders.cancelSomeRun();
@@ -175,6 +177,11 @@ export class Simulation implements Environment {
       default:
         if (who instanceof SimProcess) this.#strikeProcess(fault, who);
     }
+  }
+
+  #jumpStoreClock(ms: number): void {
+    this.store.skewMs += ms;
+    this.#setBackMs += Math.max(0, -ms);
   }
 
   #strikeProcess(fault: Fault, process: SimProcess): void {
@@ -272,7 +279,7 @@ export class Simulation implements Environment {
     const { store } = this;
     if (setup.claimedRunsMax < runs.length) return;
     const lateMs = store.now() - Math.max(dueAt, this.#quietFrom + store.skewMs);
-    if (lateMs > setup.sweepMs + latenessMsMax)
+    if (lateMs > setup.sweepMs + latenessMsMax + this.#setBackMs)
       this.report("T3", runId, `a wait ended ${lateMs} ms late, at ${position}`);
   }
 

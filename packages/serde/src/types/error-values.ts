@@ -31,6 +31,7 @@ import {
   WorkflowRunNotFoundError,
   WorkflowStuckError,
 } from "@perdure/errors";
+import { defineSparsely } from "./index-names.ts";
 
 /**
  * Errors. An error is written as a record of its class, name, message, stack, cause and own enumerable properties, and
@@ -72,8 +73,9 @@ const builtInClasses: ReadonlySet<string> = new Set([
 
 /** The own properties of built-in error classes that are not enumerable. */
 export const hiddenKeys = ["errors", "error", "suppressed"] as const;
+/** The own properties that have a field of their own in the record, whether they are enumerable or not. */
 // A name that is an own enumerable property stays one, as class fields make it.
-const recordedKeys: ReadonlySet<string> = new Set(["message", "stack", "cause"]);
+export const recordedKeys: ReadonlySet<string> = new Set(["message", "stack", "cause"]);
 
 // Constructors are called by `Reflect.construct` alone, with the arguments that the class of the record takes.
 type ErrorClass = abstract new (...args: never[]) => object;
@@ -179,7 +181,10 @@ function ownProperty(holder: object, key: "name" | "constructor"): unknown {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : String(value);
+  if (typeof value === "string") return value;
+  // Turning an object into text runs code of its own, which may throw, and takes exponential time for nested arrays.
+  const isObject = typeof value === "function" || (typeof value === "object" && value !== null);
+  return isObject ? "[object Object]" : String(value);
 }
 
 /** Rebuilds the errors of one value. A record that is part of a cycle is revived twice and gives the same error. */
@@ -233,14 +238,9 @@ function fillError(error: Error, record: ErrorRecord): void {
   }
   if (record.code !== undefined) brand(error, record.code);
   if (record.own === undefined) return;
-  for (const key of Object.keys(record.own)) {
-    Object.defineProperty(error, key, {
-      value: record.own[key],
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  }
+  // The name that is there already would come first.
+  if (Object.hasOwn(record.own, "name")) Reflect.deleteProperty(error, "name");
+  for (const key of Object.keys(record.own)) defineSparsely(error, key, record.own[key]);
 }
 
 function define(error: Error, key: string, value: unknown): void {

@@ -55,14 +55,44 @@ export function dateFault(text: unknown): string | undefined {
 // "+275760-09-13T00:00:00.000Z", the longest that Date.prototype.toISOString gives.
 const maxDateLength = 27;
 
+/** Keeps the regular expressions of one value within the limits: compiling them is the dearest part of decoding. */
+export class RegExpBudget {
+  readonly #limits: CodecLimits;
+  #length = 0;
+  #properties = 0;
+
+  constructor(limits: CodecLimits) {
+    this.#limits = limits;
+  }
+
+  /** Counts one more, before it is compiled; says what is beyond a limit, or `undefined` when nothing is. */
+  take(source: string, flags: string): string | undefined {
+    const { regExpLength, regExpTotalLength, regExpProperties } = this.#limits;
+    if (source.length > regExpLength) return `a RegExp of ${source.length} characters (the limit is ${regExpLength})`;
+    this.#length += source.length;
+    if (this.#length > regExpTotalLength) return `RegExps of more than ${regExpTotalLength} characters together`;
+    if (flags.includes("u") || flags.includes("v")) this.#properties += countPropertyEscapes(source);
+    if (this.#properties > regExpProperties) return `RegExps with more than ${regExpProperties} property escapes`;
+    return undefined;
+  }
+}
+
+function countPropertyEscapes(source: string): number {
+  let count = 0;
+  for (let at = source.indexOf("\\"); at !== -1; at = source.indexOf("\\", at + 2)) {
+    const escaped = source[at + 1];
+    if (escaped === "p" || escaped === "P") count++;
+  }
+  return count;
+}
+
 /** What is wrong with a recorded regular expression, or `undefined` when nothing is. */
-export function regExpFault(source: unknown, flags: unknown, limits: CodecLimits): string | undefined {
+export function regExpFault(source: unknown, flags: unknown, budget: RegExpBudget): string | undefined {
   if (typeof source !== "string" || (flags !== undefined && typeof flags !== "string")) {
     return "a RegExp without source or flags";
   }
-  if (source.length > limits.regExpLength) {
-    return `a RegExp of ${source.length} characters (the limit is ${limits.regExpLength})`;
-  }
+  const excess = budget.take(source, flags ?? "");
+  if (excess !== undefined) return excess;
   try {
     new RegExp(source, flags);
     return undefined;
