@@ -1,5 +1,5 @@
 /** The process of one mutant: runs schedules, seed after seed, until one of them is red. */
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import { install } from "./install.ts";
 import type { MutantMessage, MutantOrder } from "./messages.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { runSchedule } from "../schedule/run-schedule.ts";
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import { mutantJson, mutantText } from "./mutant-text.ts";
 import { type MutantReport, runMutants } from "./run-mutants.ts";
 

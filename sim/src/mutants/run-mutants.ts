@@ -3,8 +3,7 @@
  * A mutant that survives shows a hole in the simulator, or a guard that guards nothing.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import type { MutantMessage, MutantOrder } from "./messages.ts";
 import type { Mutant } from "./mutant.ts";
 
@@ -91,7 +90,7 @@ async function runMutant(mutant: Mutant, options: MutantOptions): Promise<Mutant
 }
 
 function start(order: MutantOrder): ChildProcess {
-  return fork(join(import.meta.dirname, "mutant-process.ts"), [JSON.stringify(order)], {
+  return fork(new URL("./mutant-process.ts", import.meta.url), [JSON.stringify(order)], {
     execArgv: ["--conditions=@perdure/source"],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });

@@ -92,9 +92,9 @@ export const turnMutants: readonly Mutant[] = [
   },
   {
     name: "second result sent",
-    breaks: "A result is not forgotten when its event has come back from the log.",
-    invariants: ["S1"],
-    coveredBy: "the rule of the log that a step has one result",
+    breaks:
+      "A result is not forgotten when its event has come back from the log, and is sent until the store refuses it.",
+    invariants: ["R4"],
     edits: [resultKept],
   },
   {
@@ -135,7 +135,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "attempt not counted, machine alone",
     breaks: "A retry is recorded under the number of the attempt that failed.",
-    invariants: ["S5", "Q5"],
+    invariants: ["S3", "S5", "Q5"],
     edits: [attemptNotCounted],
   },
   {
@@ -232,7 +232,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "every restart without a fact",
     breaks: "A claim starts the open steps of an earlier one without recording a new delivery.",
-    invariants: ["S5", "S3", "S4"],
+    invariants: ["S3", "S4", "S5", "T1"],
     edits: [
       {
         file: heldRun,
