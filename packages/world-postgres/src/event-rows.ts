@@ -1,0 +1,118 @@
+/** The `events` table: how an event becomes a row and a row an event, and the statements that read logs. */
+import { UndecodableError } from "@perdure/errors";
+import type { LogEvent } from "@perdure/world";
+import type { Queries } from "./database.ts";
+import { fromStoredOrNull, toStoredOrNull, toStoredText } from "./stored-text.ts";
+
+interface EventRow {
+  readonly position: number;
+  readonly type: string;
+  readonly correlation_id: string | null;
+  readonly at: number;
+  readonly committed_at: number;
+  readonly cause: number | null;
+  readonly epoch: number | null;
+  readonly key: string | null;
+  readonly data: string | null;
+  readonly payload?: Uint8Array | null;
+}
+
+const headColumns = "position, type, correlation_id, at, committed_at, cause, epoch, key, data";
+const emptyData = Object.freeze({});
+
+/** A part of a log: the positions above `after`, up to and including `last`. */
+export interface Range {
+  readonly after: number;
+  readonly last: number;
+}
+
+/** The largest position that a row can have. */
+export const lastPosition = 2 ** 31 - 1;
+
+export class EventRows {
+  readonly #namespace: string;
+  readonly #read: string;
+  readonly #heads: string;
+  readonly #entity: string;
+
+  constructor(schema: string, namespace: string) {
+    this.#namespace = toStoredText(namespace);
+    const where = `FROM ${schema}.events WHERE namespace = $1 AND run_id = $2 AND position > $3::bigint AND position <= $4::bigint`;
+    this.#read = `SELECT ${headColumns}, payload ${where} ORDER BY position LIMIT $5::bigint`;
+    this.#heads = `SELECT ${headColumns} ${where} ORDER BY position`;
+    this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
+  }
+
+  /** At most `limit` events of a part of a log, in order; null: all. */
+  async read(queries: Queries, runId: string, { after, last }: Range, limit: number | null): Promise<LogEvent[]> {
+    const values = [this.#namespace, toStoredText(runId), after, last, limit];
+    return (await queries.read<EventRow>(this.#read, values)).map(eventFromRow);
+  }
+
+  /** The same without payloads (null instead): all that a fold needs. */
+  async readHeads(queries: Queries, runId: string, { after, last }: Range): Promise<LogEvent[]> {
+    const values = [this.#namespace, toStoredText(runId), after, last];
+    return (await queries.read<EventRow>(this.#heads, values)).map(eventFromRow);
+  }
+
+  /** The events of one step, wait or hook up to a position, without payloads. */
+  async readEntity(queries: Queries, runId: string, correlationId: string, last: number): Promise<LogEvent[]> {
+    const values = [this.#namespace, toStoredText(runId), 0, last, toStoredText(correlationId)];
+    return (await queries.read<EventRow>(this.#entity, values)).map(eventFromRow);
+  }
+}
+
+/** Names that this version does not know are kept as they are, so that the run is parked and not misread. */
+function eventFromRow(row: EventRow): LogEvent {
+  return {
+    type: row.type,
+    position: row.position,
+    correlationId: fromStoredOrNull(row.correlation_id),
+    at: row.at,
+    committedAt: row.committed_at,
+    cause: row.cause,
+    epoch: row.epoch,
+    key: fromStoredOrNull(row.key),
+    data: row.data === null ? emptyData : parseData(row.data, row.position),
+    payload: row.payload ?? null,
+  } as LogEvent;
+}
+
+function parseData(text: string, position: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UndecodableError(`The data of the event at position ${position} is no JSON.`, {
+      cause,
+      where: { position },
+      hint: "The store is damaged: restore it from a backup.",
+    });
+  }
+}
+
+/** JSON, or null for an event that says all by its type. */
+function dataText(data: LogEvent["data"]): string | null {
+  const text = JSON.stringify(data);
+  return text === "{}" ? null : text;
+}
+
+/** Events as the parameters of `write_run`: an array for each column, and the bytes of all payloads in one value. */
+export function eventArrays(events: readonly LogEvent[]) {
+  const payloads = events.map(({ payload }) => payload);
+  let end = 1;
+  const starts = payloads.map((payload) => {
+    const start = end;
+    end += payload?.byteLength ?? 0;
+    return start;
+  });
+  return {
+    types: events.map(({ type }) => type),
+    correlation_ids: events.map(({ correlationId }) => toStoredOrNull(correlationId)),
+    ats: events.map(({ at }) => at),
+    causes: events.map(({ cause }) => cause),
+    data: events.map(({ data }) => dataText(data)),
+    starts,
+    lengths: payloads.map((payload) => payload?.byteLength ?? null),
+    payloads: Buffer.concat(payloads.filter((payload) => payload !== null)),
+  };
+}

@@ -1,0 +1,2 @@
+export type { PostgresWorldOptions } from "./options.ts";
+export { createPostgresWorld, postgresWorld } from "./postgres-world.ts";

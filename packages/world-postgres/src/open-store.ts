@@ -1,0 +1,84 @@
+/** From options to an open store: the settings, the connection, the server's own settings, and the schema. */
+import { ConfigError } from "@perdure/errors";
+import { Client, type ClientConfig } from "pg";
+import { Database } from "./database.ts";
+import type { PostgresWorldOptions } from "./options.ts";
+import { migrate } from "./schema.ts";
+import { Store, type StoreSettings } from "./store.ts";
+import { unsafeSettingError } from "./store-errors.ts";
+
+/** An append may be judged by a reading of the store's clock that is this old, in milliseconds. */
+const clockLagMsMax = 5_000;
+
+/** Checks the options, and fills in what was left out. */
+export function settingsOf(options: PostgresWorldOptions): StoreSettings {
+  const { url, namespace = "default", schema = "perdure", timeoutMs = 30_000 } = options;
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    throw new ConfigError(`The schema ${JSON.stringify(schema)} of the PostgreSQL world is no plain identifier.`, {
+      hint: "Use lower-case letters, digits and underscores, beginning with a letter, at most 63 in all.",
+    });
+  }
+  const config: ClientConfig = {
+    connectionString: url,
+    keepAlive: true,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    fallback_application_name: "perdure",
+  };
+  const { notifications = true, pollMs = 1_000, maxConnections = 10 } = options;
+  const location = locationOf(config);
+  return {
+    config,
+    location,
+    schema: `"${schema}"`,
+    namespace,
+    notifications,
+    pollMs,
+    maxConnections,
+    clockLagMsMax,
+  };
+}
+
+/** Where a connection leads, without user and password. */
+function locationOf(config: ClientConfig): string {
+  const client = clientOrNull(config);
+  if (client === null) {
+    throw new ConfigError("The URL of the PostgreSQL world is not one that can be read.", {
+      hint: "Write postgresql://user:password@host:port/database, and percent-encode special characters in the password.",
+    });
+  }
+  return `postgresql://${client.host}:${client.port}/${client.database ?? ""}`;
+}
+
+/** The parser's error is dropped, because it holds the whole URL, password and all. */
+function clientOrNull(config: ClientConfig): Client | null {
+  try {
+    return new Client(config);
+  } catch {
+    return null;
+  }
+}
+
+/** The connections, with the schema current and the server's settings checked. */
+export async function openStore(settings: StoreSettings, allowUnsafeDurability: boolean): Promise<Store> {
+  const { config, location, maxConnections, schema } = settings;
+  const database = new Database(config, location, maxConnections);
+  try {
+    if (!allowUnsafeDurability) await assertDurable(database);
+    await migrate(database, schema);
+    const sql = `SELECT value AS incarnation, ${schema}.store_now() AS now FROM ${schema}.meta WHERE key = 'incarnation'`;
+    const [row] = await database.read<{ readonly incarnation: string; readonly now: number }>(sql, []);
+    const store = new Store(settings, database, row?.incarnation ?? "");
+    store.clock.learn(row?.now ?? Number.NaN);
+    return store;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function assertDurable(database: Database): Promise<void> {
+  const sql = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'";
+  const [unsafe] = await database.read<{ readonly name: string }>(sql, []);
+  if (unsafe !== undefined) throw unsafeSettingError(database.location, unsafe.name);
+}

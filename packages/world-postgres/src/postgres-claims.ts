@@ -1,0 +1,240 @@
+/** Claims: which worker drives which run. The rules are those of `@perdure/world`; here are the queries behind them. */
+import { StoreError } from "@perdure/errors";
+import {
+  admitPark,
+  admitRelease,
+  admitUnpark,
+  type ClaimRequest,
+  type ClaimResult,
+  endedShownMs,
+  isClaimable,
+  isPolled,
+  type NewParked,
+  type OwnerState,
+  ownerState,
+  type PolledRun,
+  type ReleaseRequest,
+  type RunRecord,
+  takeOver,
+  type WorldClaims,
+} from "@perdure/world";
+import type { TransactionQueries } from "./database.ts";
+import { type RunRow, runColumns, unclaimed, type VersionedRun, versionedRun } from "./run-rows.ts";
+import type { Store } from "./store.ts";
+import { fromStoredText, toStoredText } from "./stored-text.ts";
+import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
+
+/** More runs than this are told as one hint in any case. */
+const retiredHintsMax = 100;
+
+/** `waiting`: for the writers that hold rows at the moment. `skipping`: past them. */
+type LockMode = "waiting" | "skipping";
+
+type ClaimRow = RunRow & {
+  readonly now: number;
+  readonly beat_at: number | null;
+  readonly lease_ms: number | null;
+};
+
+export function postgresClaims(store: Store): WorldClaims {
+  const workers = new WorkerRows(store.settings.schema, store.settings.namespace);
+  const sql = statements(store.settings.schema);
+  const namespace = toStoredText(store.settings.namespace);
+  const room: Room = { store, workers, sql, namespace };
+  return {
+    heartbeat: (worker) =>
+      store.call(async () => {
+        store.addOwnWorker(worker.id);
+        await workers.beat(store.database, worker);
+      }),
+    claim: (request) => store.call(() => claim(room, request)),
+    poll: (workerId, which = "moved") => store.call(() => pollRuns(room, workerId, which)),
+    release: (runId, request) => store.call(() => releaseRun(store, runId, request)),
+    retire: (workerId) =>
+      store.call(async () => {
+        await retireWorker(room, workerId);
+        store.removeOwnWorker(workerId);
+      }),
+    heartbeatThread() {
+      store.assertOpen();
+      return null;
+    },
+  };
+}
+
+/** Parks a run; false when its rules forbid it. */
+export function parkRun(store: Store, runId: string, epoch: number, parked: NewParked): Promise<boolean> {
+  return store.changes.change<boolean>(runId, {
+    missing: () => false,
+    judge: ({ stored, storeNow }) => {
+      const run = admitPark(stored.run, epoch, parked, storeNow);
+      if (run === null || run === stored.run) return { kind: "answer", answer: () => run !== null };
+      return { kind: "row", run, needsClock: true, hint: null, answer: true };
+    },
+  });
+}
+
+/** Puts a parked run back; false when it was not parked. */
+export function unparkRun(store: Store, runId: string): Promise<boolean> {
+  return store.changes.change<boolean>(runId, {
+    missing: () => false,
+    judge: ({ stored, storeNow }) => {
+      const run = admitUnpark(stored.run, storeNow);
+      if (run === null) return { kind: "answer", answer: () => false };
+      return { kind: "row", run, needsClock: true, hint: { owner: null }, answer: true };
+    },
+  });
+}
+
+function releaseRun(store: Store, runId: string, request: ReleaseRequest): Promise<"released" | "moved" | "fenced"> {
+  return store.changes.change<"released" | "moved" | "fenced">(runId, {
+    missing: () => "fenced",
+    judge: ({ stored }) => {
+      const verdict = admitRelease(stored.run, request);
+      if (verdict.kind !== "released" || verdict.run === null) return { kind: "answer", answer: () => verdict.kind };
+      const hint = verdict.run.wakeAt === null ? null : { owner: null };
+      return { kind: "row", run: verdict.run, needsClock: false, hint, answer: "released" };
+    },
+  });
+}
+
+interface Room {
+  readonly store: Store;
+  readonly workers: WorkerRows;
+  readonly sql: ReturnType<typeof statements>;
+  /** As it is stored. */
+  readonly namespace: string;
+}
+
+function statements(schema: string) {
+  const claimable = `SELECT ${runColumns}, ${schema}.store_now() AS now`;
+  const runs = `FROM ${schema}.runs r`;
+  const lost = `${claimable}, w.beat_at, w.lease_ms ${runs}
+LEFT JOIN ${schema}.workers w ON w.namespace = r.namespace AND w.id = r.owner
+WHERE r.namespace = $1 AND r.owner = ANY ($2::text[]) AND r.workflow_id = ANY ($3::text[])
+ORDER BY r.owner, r.run_id LIMIT $4 FOR UPDATE OF r`;
+  return {
+    lost: { waiting: lost, skipping: `${lost} SKIP LOCKED` } satisfies Record<LockMode, string>,
+    // One seek per workflow; what is locked by other claimers or by senders is left to them, or to the next claim.
+    due: `SELECT due.* FROM unnest($2::text[]) AS w(id), LATERAL (
+  ${claimable}, NULL::bigint AS beat_at, NULL::bigint AS lease_ms ${runs}
+  WHERE r.namespace = $1 AND r.workflow_id = w.id AND ${unclaimed} AND r.wake_at <= $3
+  ORDER BY r.wake_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS due
+ORDER BY due.wake_at, due.run_id LIMIT $4`,
+    polled: `${claimable} ${runs}
+WHERE r.namespace = $1 AND r.owner = $2 AND r.tail > greatest(r.claim_tail, coalesce(r.append_last, 0))
+UNION ALL
+${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_at > ${schema}.store_now() - $3::bigint`,
+    owned: `${claimable} ${runs} WHERE r.namespace = $1 AND r.owner = $2`,
+    held: `SELECT r.run_id ${runs} WHERE r.namespace = $1 AND r.owner = $2 LIMIT $3`,
+  };
+}
+
+/**
+ * Looks first, without a lock, because mostly there is nothing to claim. The runs of lost workers are waited for: their
+ * rows are locked for a moment only, by a late append of the one that counts as lost, or by another claimer. If a lock
+ * lasts, they are passed over.
+ */
+async function claimAnew(room: Room, request: ClaimRequest): Promise<ClaimResult> {
+  const { store, workers } = room;
+  const outlook = await workers.outlook(store.database, request.worker.workflows);
+  store.clock.learn(outlook.storeNow);
+  const { storeNow, nextWakeAt, lostOwners } = outlook;
+  const isDue = nextWakeAt !== null && nextWakeAt <= storeNow;
+  if (request.max <= 0 || (!isDue && lostOwners.length === 0)) return { runs: [], storeNow, nextWakeAt };
+  try {
+    return await claimRuns(room, request, outlook, "waiting");
+  } catch (error) {
+    if (!isLocked(error)) throw error;
+    return claimRuns(room, request, outlook, "skipping");
+  }
+}
+
+const isLocked = (error: unknown): boolean => StoreError.is(error) && error.code === "STORE_LOCKED";
+
+interface Taken {
+  readonly claimed: VersionedRun[];
+  readonly stalled: VersionedRun[];
+}
+
+async function claimRuns(
+  room: Room,
+  { worker, max }: ClaimRequest,
+  { storeNow, lostOwners }: ClaimOutlook,
+  mode: LockMode,
+): Promise<ClaimResult> {
+  const { store, workers } = room;
+  const workflows = worker.workflows.map(toStoredText);
+  let taken: Taken = { claimed: [], stalled: [] };
+  const claiming = store.database.transaction(async (queries) => {
+    const lost = await lostRuns(room, queries, [lostOwners, workflows, max + 1], mode);
+    const due = await dueRuns(room, queries, [workflows, storeNow, Math.max(0, max - lost.length)]);
+    taken = takeRows(store.settings.namespace, worker.id, [...lost.slice(0, max), ...due]);
+    const changed = [...taken.claimed, ...taken.stalled].map(({ run }) => run);
+    if (changed.length > 0) await store.runs.replace(queries, changed);
+    return lost.length > max ? storeNow : workers.nextWakeAt(queries, worker.workflows);
+  });
+  const nextWakeAt = await claiming;
+  for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
+  for (const { run } of taken.stalled) store.announce(run, null);
+  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt };
+}
+
+async function lostRuns(
+  { sql, namespace }: Room,
+  queries: TransactionQueries,
+  [owners, workflows, limit]: readonly [readonly string[], readonly string[], number],
+  mode: LockMode,
+): Promise<readonly ClaimRow[]> {
+  return owners.length === 0 ? [] : queries.read(sql.lost[mode], [namespace, owners, workflows, limit]);
+}
+
+async function dueRuns(
+  { sql, namespace }: Room,
+  queries: TransactionQueries,
+  [workflows, storeNow, limit]: readonly [readonly string[], number, number],
+): Promise<readonly ClaimRow[]> {
+  return limit === 0 ? [] : queries.read(sql.due, [namespace, workflows, storeNow, limit]);
+}
+
+/** Takes over the rows that are claimable as they are now that they are locked. */
+function takeRows(namespace: string, workerId: string, rows: readonly ClaimRow[]): Taken {
+  const taken: Taken = { claimed: [], stalled: [] };
+  for (const row of rows) {
+    const { run, version } = versionedRun(row, namespace);
+    if (!isClaimable(run, stateOf(run, row), row.now)) continue;
+    const takeover = takeOver(run, workerId, row.now);
+    taken[takeover.kind].push({ run: takeover.run, version: version + 1 });
+  }
+  return taken;
+}
+
+const stateOf = (run: RunRecord, row: ClaimRow): OwnerState =>
+  ownerState(run, heartbeat(row.beat_at, row.lease_ms), row.now);
+
+type PolledRow = RunRow & { readonly now: number };
+
+async function pollRuns(
+  { store, sql, namespace }: Room,
+  workerId: string,
+  which: "moved" | "held",
+): Promise<readonly PolledRun[]> {
+  const owner = [namespace, toStoredText(workerId)];
+  const { database, settings } = store;
+  const rows =
+    which === "held"
+      ? await database.read<PolledRow>(sql.owned, owner)
+      : await database.read<PolledRow>(sql.polled, [...owner, endedShownMs]);
+  return rows.flatMap((row) => {
+    const { run } = versionedRun(row, settings.namespace);
+    const { runId, epoch, tail, status } = run;
+    return which === "held" || isPolled(run, workerId, row.now) ? [{ runId, epoch, tail, status }] : [];
+  });
+}
+
+async function retireWorker({ store, workers, sql, namespace }: Room, workerId: string): Promise<void> {
+  await workers.remove(store.database, workerId);
+  const values = [namespace, toStoredText(workerId), retiredHintsMax];
+  const rows = await store.database.read<{ readonly run_id: string }>(sql.held, values);
+  for (const { run_id } of rows) store.announceDue(fromStoredText(run_id));
+}

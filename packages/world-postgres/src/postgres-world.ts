@@ -1,0 +1,25 @@
+/**
+ * The PostgreSQL world: one database for many workers on many machines, through `pg`.
+ *
+ * How a run is changed, is said in `run-changes.ts`; what the statement behind it compares, in
+ * `migrations/0001-initial.ts`; what is kept in memory, in `run-cache.ts`; how processes wake each other, in `notices.ts`.
+ */
+import type { World } from "@perdure/world";
+import { openStore, settingsOf } from "./open-store.ts";
+import type { PostgresWorldOptions } from "./options.ts";
+import { worldOn } from "./world-on-store.ts";
+
+/**
+ * Connects, and creates or migrates the tables where that is needed. Rejects with a `ConfigError` for options that can
+ * never work, and with a `StoreError` that names host and database when the server is out of reach, refuses the user, has
+ * no such database, or would not keep what it acknowledges. Close the world when it is no longer used.
+ */
+export async function createPostgresWorld(options: PostgresWorldOptions): Promise<World> {
+  const { allowUnsafeDurability = false } = options;
+  return worldOn(await openStore(settingsOf(options), allowUnsafeDurability));
+}
+
+/** For a configuration file: opens the world when the program needs it, see {@link createPostgresWorld}. */
+export function postgresWorld(options: PostgresWorldOptions): () => Promise<World> {
+  return () => createPostgresWorld(options);
+}

@@ -1,0 +1,219 @@
+/**
+ * The way of every change of one run: judge, write, and judge again when the run was not as it was judged.
+ *
+ * W1 A change is judged by what is remembered, and written by a statement that refuses a row which has changed since.
+ * W2 An answer that writes nothing (fenced, moved, refused, a repetition) is given only by a row that this call has read.
+ * W3 Of this process, one change of a run is under way at a time; others wait for their turn here, and not for locks.
+ * W4 After some tries that others overtook, the row is locked first. So no storm of other writers keeps a change away.
+ * W5 Only what is durable is remembered and announced.
+ */
+import type { Admitted, RunRecord, RunView } from "@perdure/world";
+import type { Queries } from "./database.ts";
+import { KeyedTurns } from "./keyed-turns.ts";
+import type { VersionedRun } from "./run-rows.ts";
+import type { LoadedRun, WriteResult } from "./run-store.ts";
+import type { Store } from "./store.ts";
+import { TokenOwners } from "./token-changes.ts";
+
+/** After so many tries that others overtook, the row is locked. */
+const overtakenMax = 3;
+
+/** What a change is judged by. */
+export interface Situation {
+  readonly stored: VersionedRun;
+  readonly storeNow: number;
+  /** See `AdmitContext`. */
+  readonly tokenOwner: (tokenHash: string) => string | null;
+  /** The position that the outside key has written before. */
+  readonly writtenBefore: number | null;
+  /** On which connection to read on. */
+  readonly queries: Queries;
+}
+
+/** Who should look at a run that has changed: the worker that drives it, or any one (null). */
+export interface Hint {
+  readonly owner: string | null;
+}
+
+/** What is to be done about a change: nothing but an answer, or a write and the answer to it. */
+export type Judgement<T> =
+  /** `answer` is asked for only when it is given. */
+  | { readonly kind: "answer"; readonly answer: () => T | Promise<T> }
+  | {
+      readonly kind: "append";
+      readonly admitted: Admitted;
+      readonly view: RunView;
+      readonly hint: Hint | null;
+      readonly answer: (storeNow: number) => T;
+    }
+  /** `needsClock`: the new row holds the store's time. */
+  | {
+      readonly kind: "row";
+      readonly run: RunRecord;
+      readonly needsClock: boolean;
+      readonly hint: Hint | null;
+      readonly answer: T;
+    };
+
+export interface ChangeOptions<T> {
+  /** The idempotency key of an outside writer. Whether it was used is read with the row, each time anew. */
+  readonly outsideKey?: string;
+  readonly missing: () => T;
+  readonly judge: (situation: Situation) => Judgement<T> | Promise<Judgement<T>>;
+}
+
+type Attempt<T> = { readonly kind: "done"; readonly value: T } | Wrote<T>;
+
+type Writing<T> = Exclude<Judgement<T>, { readonly kind: "answer" }>;
+
+interface Wrote<T> {
+  readonly kind: "wrote";
+  readonly judgement: Writing<T>;
+  readonly version: number;
+  readonly result: WriteResult;
+}
+
+const runOf = (judgement: Writing<unknown>): RunRecord =>
+  judgement.kind === "append" ? judgement.admitted.run : judgement.run;
+
+export class RunChanges {
+  readonly #store: Store;
+  readonly #turns = new KeyedTurns();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Resolves with the answer once the change is durable, or once it is certain that there is none. */
+  change<T>(runId: string, options: ChangeOptions<T>): Promise<T> {
+    return this.#turns.take(runId, () => this.#untilDone(runId, new Change(this.#store, runId, options)));
+  }
+
+  async #untilDone<T>(runId: string, change: Change<T>): Promise<T> {
+    for (;;) {
+      const attempt =
+        change.overtaken < overtakenMax
+          ? await change.attempt(this.#store.database)
+          : await this.#store.database.transaction(async (queries) => {
+              await this.#store.runs.lock(queries, runId);
+              change.distrust();
+              return change.attempt(queries);
+            });
+      if (attempt.kind === "done") return attempt.value;
+      const answer = await change.settle(attempt);
+      if (answer !== null) return answer.value;
+    }
+  }
+}
+
+/** One change on its way. */
+class Change<T> {
+  readonly #store: Store;
+  readonly #runId: string;
+  readonly #options: ChangeOptions<T>;
+  readonly #tokens = new TokenOwners();
+  /** Whether the row is to be read, and not taken from memory. */
+  #mustLoad = false;
+  /** The store's clock as the last answer said it, for the next attempt alone. */
+  #exactNow: number | null = null;
+  overtaken = 0;
+
+  constructor(store: Store, runId: string, options: ChangeOptions<T>) {
+    this.#store = store;
+    this.#runId = runId;
+    this.#options = options;
+  }
+
+  /** Read the row before the next attempt. */
+  distrust(): void {
+    this.#mustLoad = true;
+  }
+
+  async attempt(queries: Queries): Promise<Attempt<T>> {
+    for (;;) {
+      const remembered = this.#remembered();
+      const loaded = remembered === null ? await this.#load(queries) : null;
+      const { stored, storeNow } = remembered ?? loaded ?? {};
+      if (stored === undefined || storeNow === undefined) return { kind: "done", value: this.#options.missing() };
+      const judgement = await this.#options.judge({
+        stored,
+        storeNow,
+        tokenOwner: this.#tokens.ask(),
+        writtenBefore: loaded?.writtenBefore ?? null,
+        queries,
+      });
+      if (judgement.kind !== "answer") {
+        const result = await this.#write(queries, stored, storeNow, judgement);
+        return { kind: "wrote", judgement, version: stored.version + 1, result };
+      }
+      if (loaded !== null && this.#tokens.isKnown) return { kind: "done", value: await judgement.answer() };
+      await this.#learnTokens(queries);
+      this.#mustLoad = true;
+    }
+  }
+
+  /** What a write came to; null: judge again. */
+  async settle(attempt: Wrote<T>): Promise<{ readonly value: T } | null> {
+    const { judgement, version, result } = attempt;
+    if (result.now !== null) this.#store.clock.learn(result.now);
+    switch (result.outcome) {
+      case "written":
+        return { value: this.#conclude(judgement, version, result.now ?? 0) };
+      case "clock":
+        this.#exactNow = result.now;
+        return null;
+      case "tokens":
+        this.overtaken += 1;
+        await this.#learnTokens(this.#store.database);
+        return null;
+      default:
+        this.overtaken += 1;
+        this.#mustLoad = true;
+        return null;
+    }
+  }
+
+  #conclude(judgement: Writing<T>, version: number, storeNow: number): T {
+    if (judgement.kind === "append") this.#store.cache.advance(judgement.admitted, version, judgement.view);
+    else this.#store.cache.remember({ run: judgement.run, version });
+    this.#store.announce(runOf(judgement), judgement.hint);
+    return judgement.kind === "append" ? judgement.answer(storeNow) : judgement.answer;
+  }
+
+  #remembered(): { readonly stored: VersionedRun; readonly storeNow: number } | null {
+    const mustLoad = this.#mustLoad || this.#options.outsideKey !== undefined;
+    if (mustLoad || this.#store.cache.isOutrun(this.#runId)) return null;
+    const stored = this.#store.cache.get(this.#runId);
+    const storeNow = this.#exactNow ?? this.#store.clock.estimate();
+    return stored === null || storeNow === null ? null : { stored, storeNow };
+  }
+
+  async #load(queries: Queries): Promise<LoadedRun | null> {
+    this.#exactNow = null;
+    const loaded = await this.#store.runs.load(queries, this.#runId, this.#options.outsideKey);
+    if (loaded === null) {
+      this.#store.cache.forget(this.#runId);
+      return null;
+    }
+    this.#store.clock.learn(loaded.storeNow);
+    this.#store.cache.remember(loaded.stored);
+    this.#mustLoad = false;
+    return loaded;
+  }
+
+  async #learnTokens(queries: Queries): Promise<void> {
+    if (this.#tokens.asked.length === 0) return;
+    this.#tokens.learn(await this.#store.runs.tokenHolders(queries, this.#tokens.asked));
+  }
+
+  #write(queries: Queries, stored: VersionedRun, storeNow: number, judgement: Writing<T>): Promise<WriteResult> {
+    const isAppend = judgement.kind === "append";
+    return this.#store.runs.write(queries, {
+      run: runOf(judgement),
+      version: stored.version,
+      storeNow: isAppend || judgement.needsClock ? storeNow : null,
+      append: isAppend ? judgement.admitted : null,
+      tokens: this.#tokens,
+    });
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * One open store: the connections, what is remembered, and who wants to know of changes. The rooms of the world
+ * (`postgres-*.ts`) share it.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { isEnded, type RunRecord } from "@perdure/world";
+import type { ClientConfig } from "pg";
+import { ChangeSignals } from "./change-signals.ts";
+import type { Database } from "./database.ts";
+import { EventRows } from "./event-rows.ts";
+import { NoticeListener } from "./notice-listener.ts";
+import { NoticeSender, type Notification } from "./notices.ts";
+import { RunCache } from "./run-cache.ts";
+import { type Hint, RunChanges } from "./run-changes.ts";
+import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
+import { RunStore } from "./run-store.ts";
+import { ServerClock } from "./server-clock.ts";
+import { closedError } from "./store-errors.ts";
+import { toStoredText } from "./stored-text.ts";
+
+/** So many polls in a row that nobody wanted anything of end the watching: callers that wait one by one share it. */
+const idlePollsMax = 10;
+
+export interface StoreSettings {
+  readonly config: ClientConfig;
+  /** Host, port and database, for people. */
+  readonly location: string;
+  /** The schema's name, quoted. */
+  readonly schema: string;
+  readonly namespace: string;
+  readonly maxConnections: number;
+  readonly notifications: boolean;
+  readonly pollMs: number;
+  /** How old a reading of the store's clock may be that an append is judged by. */
+  readonly clockLagMsMax: number;
+}
+
+export class Store {
+  readonly settings: StoreSettings;
+  readonly database: Database;
+  readonly incarnation: string;
+  readonly clock = new ServerClock();
+  readonly cache = new RunCache();
+  readonly signals = new ChangeSignals();
+  readonly runs: RunStore;
+  readonly events: EventRows;
+  readonly changes: RunChanges;
+  readonly #id = randomUUID();
+  readonly #listener: NoticeListener | null;
+  readonly #sender: NoticeSender | null;
+  /** Ids of the workers that run in this process; their changes need not be told to other processes. */
+  readonly #ownWorkers = new Set<string>();
+  readonly #onClose = new Set<(reason: Error) => void>();
+  readonly #calls = new Set<Promise<unknown>>();
+  readonly #settledAmong: string;
+  #polling: NodeJS.Timeout | null = null;
+  #idlePolls = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(settings: StoreSettings, database: Database, incarnation: string) {
+    const { schema, namespace, config } = settings;
+    this.settings = settings;
+    this.database = database;
+    this.incarnation = incarnation;
+    this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
+    this.events = new EventRows(schema, namespace);
+    this.changes = new RunChanges(this);
+    this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
+WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
+    const channel = channelOf(schema, namespace);
+    this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
+    this.#listener = settings.notifications
+      ? new NoticeListener({
+          config,
+          channel,
+          onNotification: (notification) => this.#heard(notification),
+          onUp: () => this.#sweep(true),
+        })
+      : null;
+    database.onConnectionLost(() => this.cache.clear());
+  }
+
+  /** The answer of a call of the world. While it is open a store waits for it before it closes. */
+  async call<T>(action: () => Promise<T>): Promise<T> {
+    this.assertOpen();
+    const answer = action();
+    this.#calls.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#calls.delete(answer);
+    }
+  }
+
+  assertOpen(): void {
+    if (this.#closing !== null) throw closedError(this.settings.location);
+  }
+
+  /** A run's row as it is. */
+  async row(runId: string): Promise<RunRecord | null> {
+    const loaded = await this.runs.load(this.database, runId);
+    return loaded?.stored.run ?? null;
+  }
+
+  addOwnWorker(workerId: string): void {
+    this.#ownWorkers.add(workerId);
+  }
+
+  /** A worker of this process is gone; whatever it held is any worker's now. */
+  removeOwnWorker(workerId: string): void {
+    this.#ownWorkers.delete(workerId);
+  }
+
+  /** A change of a run is durable. */
+  announce(run: RunRecord, hint: Hint | null): void {
+    const { runId } = run;
+    const hasSettled = isSettled(run);
+    if (hasSettled) this.signals.settled(run);
+    if (hint !== null) this.signals.hint(runId);
+    const concernsOthers = hint !== null && (hint.owner === null || !this.#ownWorkers.has(hint.owner));
+    if (hasSettled || concernsOthers) this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers });
+  }
+
+  /** Any worker may take a run, though nothing of its row has changed. */
+  announceDue(runId: string): void {
+    this.signals.hint(runId);
+    this.#sender?.send({ runId, settled: false, hint: true });
+  }
+
+  /** Hear of changes of other processes as long as anybody wants to know of changes, and a little longer. */
+  watchIfNeeded(): void {
+    if (!this.signals.isWatched || this.#closing !== null) return;
+    this.#idlePolls = 0;
+    this.#listener?.start();
+    this.#polling ??= setInterval(() => this.#poll(), this.settings.pollMs).unref();
+  }
+
+  /** Calls back when the store is closed, unless the returned function was called before. */
+  onClose(callback: (reason: Error) => void): () => void {
+    this.#onClose.add(callback);
+    return () => this.#onClose.delete(callback);
+  }
+
+  /** Answers what was asked, then closes the connections. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const listenerStopped = this.#stopWatching();
+    for (const callback of [...this.#onClose]) callback(closedError(this.settings.location));
+    await Promise.allSettled([...this.#calls]);
+    await this.#sender?.flushed();
+    await listenerStopped;
+    await this.database.close();
+  }
+
+  #poll(): void {
+    if (this.signals.isWatched) this.#sweep(this.#listener?.isUp !== true);
+    else if (++this.#idlePolls >= idlePollsMax) void this.#stopWatching();
+  }
+
+  async #stopWatching(): Promise<void> {
+    if (this.#polling !== null) clearInterval(this.#polling);
+    this.#polling = null;
+    await this.#listener?.stop();
+  }
+
+  #heard({ from, notices }: Notification): void {
+    if (from === this.#id) return;
+    if (notices === null) {
+      this.#sweep(true);
+      return;
+    }
+    for (const { runId, hint } of notices) if (hint) this.signals.hint(runId);
+    const ended = notices.filter((notice) => notice.settled && this.signals.isAwaited(notice.runId));
+    this.#tellOfSettled(ended.map(({ runId }) => runId));
+  }
+
+  /** Look for what notices would have told. `mayBeDue`: also runs may have become due without a notice. */
+  #sweep(mayBeDue: boolean): void {
+    if (mayBeDue) this.signals.hint(null);
+    this.#tellOfSettled(this.signals.awaited);
+  }
+
+  #tellOfSettled(runIds: readonly string[]): void {
+    if (runIds.length === 0 || this.#closing !== null) return;
+    const { namespace } = this.settings;
+    const values = [toStoredText(namespace), runIds.map(toStoredText)];
+    void this.call(async () => {
+      const rows = await this.database.read<RunRow>(this.#settledAmong, values);
+      for (const row of rows) this.signals.settled(versionedRun(row, namespace).run);
+    }).catch(() => {
+      // Out of reach: the next sweep looks again, and whoever asks the store for anything is told why.
+    });
+  }
+}
+
+/** True for a run that nothing more is to be waited for: it has ended, or is parked. */
+export const isSettled = (run: RunRecord): boolean => isEnded(run.status) || run.parked !== null;
+
+/** The channel of a namespace. Channels are identifiers of a database, and no longer than 63 bytes. */
+function channelOf(schema: string, namespace: string): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([schema, namespace]))
+    .digest("hex");
+  return `perdure_${hash.slice(0, 32)}`;
+}

@@ -1,0 +1,110 @@
+import type { World } from "@perdure/world";
+import { Client } from "pg";
+import { describe, expect, it, vi } from "vitest";
+import { creation, driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { withClient } from "./server.ts";
+import { Worlds } from "./worlds.ts";
+
+const worlds = new Worlds();
+
+interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+interface PlanNode {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** Many runs, of which most are none of a worker's business: other workflows', ended, or due much later. */
+const crowd = `INSERT INTO perdure.runs (namespace, run_id, version, workflow_id, workflow_name, bundle_id, isolation,
+  root_run_id, created_at, status, tail, last_at, epoch, owner, wake_at, expiries, claim_tail, ended_at)
+SELECT 'default', 'crowd_' || n, 1, 'workflow ' || n % 7, 'process', 'bundle', 'shared', 'crowd_' || n, n,
+  CASE WHEN n % 3 = 0 THEN 'completed' ELSE 'running' END, 3, n, 1,
+  CASE WHEN n % 300 = 1 THEN 'lost ' || n % 4 END,
+  CASE WHEN n % 3 = 2 THEN CASE WHEN n % 7 = 1 THEN 1e15 ELSE n END END,
+  0, 1, CASE WHEN n % 3 = 0 THEN n END
+FROM generate_series(1, 20000) AS n;
+INSERT INTO perdure.events (namespace, run_id, position, type, at, committed_at)
+SELECT 'default', 'crowd_' || n, p, 'run_created', n, n FROM generate_series(1, 10000) AS n, generate_series(1, 3) AS p;
+INSERT INTO perdure.hook_tokens (namespace, token_hash, run_id, correlation_id, position)
+SELECT 'default', 'crowd ' || n, 'crowd_' || n, 'hook', 3 FROM generate_series(1, 5000) AS n;
+ANALYZE`;
+
+/** Everything that a world asks of the server, once. */
+async function use(world: World): Promise<void> {
+  const driver = { ...worker, workflows: ["workflow 1", "workflow 2"] };
+  await world.claims.heartbeat(driver);
+  const { storeNow: at } = await world.describe();
+  await world.runs.create(creation(1, { key: "key" }));
+  await world.runs.create(creation(2, { key: "key" }));
+  await world.runs.create(eagerCreation(3, "token", at));
+  await world.log.append(id("wrun", 3), payloadFor(3, "key"));
+  await world.log.append(id("wrun", 3), driverAppend(2, 3, { decisions: [hookCreated(4, "crowd 7", at)] }));
+  await world.log.read(id("wrun", 3), { after: 2, limit: 1 });
+  await world.hooks.find("token");
+  // The first takes runs of lost workers only, the second also what is due.
+  for (const max of [5, 50]) await world.claims.claim({ worker: driver, max });
+  await world.claims.poll(driver.id);
+  for (const status of ["failed", undefined] as const) {
+    for (const workflowId of ["workflow 3", undefined]) {
+      for (const parked of [true, undefined]) {
+        const filter = { limit: 5, ...(status && { status }), ...(workflowId && { workflowId }) };
+        const narrowed = parked === undefined ? filter : { ...filter, parked };
+        await world.runs.list(narrowed);
+        await world.runs.list({ ...narrowed, cursor: "1.9000.crowd_9000" });
+      }
+    }
+  }
+  await world.claims.retire(driver.id);
+}
+
+async function plans(): Promise<ReadonlyMap<string, readonly PlanNode[]>> {
+  const url = await worlds.databases.create();
+  const { world } = await worlds.open({ url });
+  await withClient(url, (client) => client.query(crowd));
+  const statements = new Map<string, Statement>();
+  const query = vi.spyOn(Client.prototype, "query");
+  await use(world);
+  for (const [statement] of query.mock.calls as unknown as readonly (readonly [string | Statement])[]) {
+    if (typeof statement === "object") statements.set(statement.text, statement);
+  }
+  query.mockRestore();
+  return withClient(url, async (client) => {
+    const all = new Map<string, readonly PlanNode[]>();
+    for (const { text, values } of statements.values()) {
+      const { rows } = await client.query(`EXPLAIN (FORMAT JSON) ${text}`, [...values]);
+      all.set(text, nodesOf(rows[0]["QUERY PLAN"][0].Plan));
+    }
+    return all;
+  });
+}
+
+const nodesOf = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+const crowded: ReadonlySet<string> = new Set(["runs", "events", "hook_tokens"]);
+
+describe("the statements of a world", () => {
+  it("read no large table from end to end, and find due and lost runs by the indexes of exactly those", async () => {
+    const all = await plans();
+    expect(all.size).toBeGreaterThan(20);
+    for (const [text, nodes] of all) {
+      const scanned = nodes
+        .filter((node) => node["Node Type"] === "Seq Scan")
+        .map((node) => node["Relation Name"] ?? "");
+      expect([text, scanned.filter((name) => crowded.has(name))]).toEqual([text, []]);
+    }
+    const indexesOf = (part: string) =>
+      [...all]
+        .filter(([text]) => text.includes(part))
+        .map(([, nodes]) => nodes.flatMap((node) => node["Index Name"] ?? []));
+    const due = indexesOf("FOR UPDATE SKIP LOCKED) AS due");
+    const lost = indexesOf("FOR UPDATE OF r");
+    const outlook = indexesOf("WITH RECURSIVE owners");
+    expect([due, lost]).toEqual([[["runs_due"]], [expect.arrayContaining(["runs_by_owner"])]]);
+    expect(new Set(outlook.flat())).toEqual(new Set(["runs_due", "runs_by_owner"]));
+  });
+});

@@ -1,0 +1,78 @@
+import type { World } from "@perdure/world";
+import { describe, expect, it, vi } from "vitest";
+import type { Store } from "../src/store.ts";
+import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { Worlds } from "./worlds.ts";
+
+const worlds = new Worlds();
+
+/** How many statements and transactions a call takes. */
+async function countOf(store: Store, call: () => Promise<unknown>): Promise<Record<string, number>> {
+  const { database } = store;
+  const spies = {
+    reads: vi.spyOn(database, "read"),
+    writes: vi.spyOn(database, "write"),
+    transactions: vi.spyOn(database, "transaction"),
+  };
+  await call();
+  const counts = Object.entries(spies).map(([name, spy]) => [name, spy.mock.calls.length] as const);
+  for (const spy of Object.values(spies)) spy.mockRestore();
+  return Object.fromEntries(counts);
+}
+
+const one = { reads: 0, writes: 1, transactions: 0 };
+
+async function openStarted() {
+  const url = await worlds.databases.create();
+  const opened = await worlds.open({ url });
+  const { world } = opened;
+  await world.claims.heartbeat(worker);
+  const { storeNow: at } = await world.describe();
+  return { ...opened, url, at };
+}
+
+const append = (world: World, n: number, at: number) =>
+  world.log.append(id("wrun", 1), driverAppend(n, n, { decisions: [hookCreated(n, `token-${n}`, at)], ifTail: n }));
+
+describe("round trips to the server", () => {
+  it("are one for a creation, and one for each append of a driver that nobody disturbs", async () => {
+    const { store, world, at } = await openStarted();
+    expect(await countOf(store, () => world.runs.create(eagerCreation(1, null, at)))).toEqual(one);
+    for (let n = 2; n < 12; n += 1) expect(await countOf(store, () => append(world, n, at))).toEqual(one);
+  });
+
+  it("are one for the first append of a worker that has claimed and read a run of another process", async () => {
+    const { world: other, url, at } = await openStarted();
+    const creation = eagerCreation(1, null, at);
+    await other.runs.create({
+      ...creation,
+      eager: { ...creation.eager, worker: "lost", facts: [], decisions: [], release: null },
+    });
+    const { store, world } = await worlds.open({ url });
+    const { runs } = await world.claims.claim({ worker, max: 1 });
+    expect(runs).toHaveLength(1);
+    const [created] = await world.log.read(id("wrun", 1), { after: 0, limit: 100 });
+    const started = {
+      type: "run_started",
+      correlationId: null,
+      at: created?.at ?? 0,
+      data: {},
+      payload: null,
+    } as const;
+    const request = driverAppend(1, 1, { epoch: 2, ifTail: 1, facts: [started] });
+    expect(await countOf(store, () => world.log.append(id("wrun", 1), request))).toEqual(one);
+  });
+
+  it("are two more when somebody else has written in between: the row, and what the fold has not seen", async () => {
+    const { store, world, url, at } = await openStarted();
+    const { world: other } = await worlds.open({ url });
+    await world.runs.create(eagerCreation(1, "token", at));
+    await other.log.append(id("wrun", 1), payloadFor(1, "key"));
+    const request = driverAppend(2, 4, { decisions: [hookCreated(2, "another", at)] });
+    expect(await countOf(store, () => world.log.append(id("wrun", 1), request))).toEqual({
+      reads: 2,
+      writes: 2,
+      transactions: 0,
+    });
+  });
+});
