@@ -7,8 +7,9 @@
 import { statSync } from "node:fs";
 import type { AdmitContext, RunRecord } from "@perdure/world";
 import { isEnded } from "@perdure/world";
+import { BundleRows } from "./bundle-rows.ts";
 import { ChangeSignals, type RunChange } from "./change-signals.ts";
-import { type OpenedFile, openFile } from "./connection.ts";
+import { closeAfterFailure, type OpenedFile, type OpenSettings, openError, openFile } from "./connection.ts";
 import { EventRows } from "./event-rows.ts";
 import { GroupCommit, type Write } from "./group-commit.ts";
 import { HookTokens } from "./hook-tokens.ts";
@@ -23,13 +24,9 @@ import { WorkerRows } from "./worker-rows.ts";
 /** How often, in milliseconds at the least, a commit makes sure that the path still names the file that is open. */
 const identityCheckMs = 250;
 
-export interface StoreSettings {
-  /** Absolute path of the database file. */
-  readonly file: string;
-  readonly namespace: string;
+export interface StoreSettings extends OpenSettings {
   /** The store's clock: milliseconds since the epoch, an integer. */
   readonly now: () => number;
-  readonly lockWaitMs: number;
   readonly watch: boolean;
   readonly pollMs: number;
 }
@@ -44,6 +41,7 @@ export class Store {
   readonly runs: RunRows;
   readonly events: EventRows;
   readonly tokens: HookTokens;
+  readonly bundles: BundleRows;
   readonly workers: WorkerRows;
   readonly cache: RunCache;
   readonly signals = new ChangeSignals();
@@ -67,7 +65,8 @@ export class Store {
     this.namespaceId = namespaceId;
     this.runs = new RunRows(db, settings.namespace, namespaceId);
     this.events = new EventRows(db);
-    this.tokens = new HookTokens(db, namespaceId);
+    this.tokens = new HookTokens(db, namespaceId, this.runs, this.events);
+    this.bundles = new BundleRows(db, namespaceId);
     this.workers = new WorkerRows(db, namespaceId);
     this.cache = new RunCache(this.runs, this.events);
     this.#dataVersion = db.prepare("PRAGMA data_version");
@@ -90,7 +89,13 @@ export class Store {
   }
 
   static async open(settings: StoreSettings): Promise<Store> {
-    return new Store(settings, await openFile(settings.file, settings.namespace, settings.lockWaitMs));
+    const opened = await openFile(settings);
+    try {
+      return new Store(settings, opened);
+    } catch (error) {
+      closeAfterFailure(opened.db);
+      throw openError(error, settings.file);
+    }
   }
 
   /** The store's clock, if the store is open. */
