@@ -44,7 +44,7 @@ export function localClaims(store: Store, hasOwnClock: boolean): WorldClaims {
     heartbeatThread() {
       store.assertOpen();
       if (hasOwnClock) return null;
-      store.db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPagesWithThread}`);
+      store.checkpointAt(checkpointPagesWithThread);
       return { source: heartbeatSource, data: heartbeatThreadData(store.settings.file, store.namespaceId) };
     },
   };

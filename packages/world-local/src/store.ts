@@ -17,12 +17,9 @@ import { whileLocked } from "./lock-wait.ts";
 import { RunCache } from "./run-cache.ts";
 import { RunRows, type StoredRun, settledAmong } from "./run-rows.ts";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
-import { closedError, replacedError } from "./store-errors.ts";
+import { closedError, fileSystemError, replacedError, toStoreError } from "./store-errors.ts";
 import { WakeFile } from "./wake-file.ts";
 import { WorkerRows } from "./worker-rows.ts";
-
-/** How often, in milliseconds at the least, a commit makes sure that the path still names the file that is open. */
-const identityCheckMs = 250;
 
 export interface StoreSettings extends OpenSettings {
   /** The store's clock: milliseconds since the epoch, an integer. */
@@ -51,8 +48,7 @@ export class Store {
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
   readonly #ownWorkers = new Set<string>();
   readonly #onClose = new Set<(reason: Error) => void>();
-  readonly #identity: string | null;
-  #identityCheckedAt = 0;
+  readonly #identity: string;
   #isReplaced = false;
   #writerVersion = -1;
   #watcherVersion = -1;
@@ -117,6 +113,7 @@ export class Store {
   async read<T>(attempt: () => T): Promise<T> {
     return whileLocked(this.settings.file, this.settings.lockWaitMs, () => {
       this.assertOpen();
+      this.#commits.assertReadable();
       return attempt();
     });
   }
@@ -171,14 +168,24 @@ export class Store {
     for (const callback of [...this.#onClose]) callback(closedError(this.settings.file));
     await this.#commits.close();
     this.#wakeFile.close();
-    this.db.close();
+    try {
+      this.db.close();
+    } catch (error) {
+      throw toStoreError(error, this.settings.file);
+    }
   }
 
-  /** A file that was removed or replaced takes commits that nobody will find again. */
+  /** Let a commit copy the log at this many pages of it. */
+  checkpointAt(pages: number): void {
+    try {
+      this.db.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
+    } catch (error) {
+      throw toStoreError(error, this.settings.file);
+    }
+  }
+
+  /** L2: a file that was removed or replaced takes commits that nobody will find again. */
   #assertSameFile(): void {
-    const now = performance.now();
-    if (!this.#isReplaced && now - this.#identityCheckedAt < identityCheckMs) return;
-    this.#identityCheckedAt = now;
     this.#isReplaced ||= identityOf(this.settings.file) !== this.#identity;
     if (this.#isReplaced) throw replacedError(this.settings.file);
   }
@@ -229,10 +236,16 @@ export class Store {
   }
 }
 
-/** Device and number of the file at this path; null when there is none. */
-function identityOf(file: string): string | null {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+/** Device and number of the two files that a commit is found in; the -wal file is there as long as the store is open. */
+function identityOf(file: string): string {
+  try {
+    return [file, `${file}-wal`]
+      .map((path) => statSync(path, { throwIfNoEntry: false }))
+      .map((stats) => (stats === undefined ? "none" : `${stats.dev}:${stats.ino}`))
+      .join(" ");
+  } catch (error) {
+    throw fileSystemError(file, error);
+  }
 }
 
 /** True for a run that nothing more is to be waited for: it has ended, or is parked. */

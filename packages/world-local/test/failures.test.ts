@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { createLocalWorld } from "@perdure/world-local";
@@ -131,15 +131,28 @@ describe("a disk that fails", () => {
 });
 
 describe("a store whose file is removed while it is open", () => {
-  it("takes no more writes", async () => {
+  it.each(["", "-wal"])("L2: acknowledges nothing from then on, for store.db%s", async (suffix) => {
     const { store, world } = await openStore();
     await world.runs.create(creation(1));
-    rmSync(store.settings.file);
-    let error: unknown = null;
-    for (let n = 2; error === null; n += 1) error = await world.runs.create(creation(n)).then(() => null, String);
-    expect(String(error)).toContain("removed or replaced");
+    rmSync(`${store.settings.file}${suffix}`);
+    const error = await failure(world.runs.create(creation(2)));
+    expect([error.code, error.outcome]).toEqual(["STORE_UNAVAILABLE", "none"]);
+    expect(error.message).toContain("removed or replaced");
     const again = await failure(world.runs.create(creation(1)));
     expect([again.code, again.outcome]).toEqual(["STORE_UNAVAILABLE", "none"]);
+  });
+
+  it("L2: acknowledges nothing from then on when another file takes its place, and leaves that alone", async () => {
+    const { store, world } = await openStore();
+    await world.runs.create(creation(1));
+    const other = await openStore();
+    await other.world.runs.create(creation(2));
+    await other.world.close();
+    renameSync(other.store.settings.file, store.settings.file);
+    const before = readFileSync(store.settings.file);
+    const error = await failure(world.runs.create(creation(3)));
+    expect([error.code, error.outcome]).toEqual(["STORE_UNAVAILABLE", "none"]);
+    expect(readFileSync(store.settings.file)).toEqual(before);
   });
 });
 

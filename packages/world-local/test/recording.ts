@@ -4,6 +4,7 @@
  * The files are taken while the store is open, as a power cut would leave them.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { invariant } from "@perdure/errors";
 import type { LogEvent, NewDecision, NewFact, World } from "@perdure/world";
 import { worldOn } from "../src/local-world.ts";
 import { Store, type StoreSettings } from "../src/store.ts";
@@ -20,10 +21,13 @@ export interface Recording {
   readonly history: readonly Answers[];
 }
 
+/** Every clock of a recording stands still here, so that equal requests lead to equal rows. */
+export const recordedAt = Date.now();
+
 export const settingsFor = (file: string): StoreSettings => ({
   file,
   namespace: "default",
-  now: Date.now,
+  now: () => recordedAt,
   lockWaitMs: 1_000,
   watch: false,
   pollMs: 100,
@@ -42,7 +46,7 @@ export async function record(file: string, shape: Shape): Promise<Recording> {
   for (const [index, step] of script.entries()) {
     // The log is started anew by the next commit, over the frames that are in the main file now.
     if (shape === "in both files" && index === 6) store.db.exec("PRAGMA wal_checkpoint(PASSIVE)");
-    await step(world);
+    expectTaken(await step(world));
     history.push(await ask(world));
   }
   if (shape === "in the main file alone") await world.close();
@@ -59,9 +63,17 @@ export async function recordCreation(file: string): Promise<Recording> {
   return recording;
 }
 
+/** The world may refuse a request without an error; a recording is of requests that it took. */
+function expectTaken(results: unknown): void {
+  for (const result of [results].flat()) {
+    const kind = typeof result === "object" && result !== null && "kind" in result ? result.kind : "appended";
+    invariant(kind === "appended" || kind === "created", `a step of the recording was ${String(kind)}`);
+  }
+}
+
 const logOf = (file: string): Buffer | null => (existsSync(`${file}-wal`) ? readFileSync(`${file}-wal`) : null);
 
-type Step = (world: World) => Promise<unknown>;
+export type Step = (world: World) => Promise<unknown>;
 
 const runs = 5;
 /** The payload of the last event that the script writes. */
@@ -71,11 +83,11 @@ const bundleBytes = new Uint8Array(300).fill(0x62);
 const longPayload = new Uint8Array(9_000).map((_, index) => (index * 31) % 251);
 
 /** One acknowledged commit each; together they write every table, and every kind of change of a run. */
-const script: readonly Step[] = [
+export const script: readonly Step[] = [
   (world) => world.bundles.put("bundle_1", bundleBytes),
   (world) => world.claims.heartbeat(worker),
-  (world) => world.runs.create(eagerCreation(0, "token-0")),
-  (world) => Promise.all([world.runs.create(eagerCreation(1, "token-1")), world.runs.create(keyed(2, "order-2"))]),
+  (world) => world.runs.create(eager(0, "token-0")),
+  (world) => Promise.all([world.runs.create(eager(1, "token-1")), world.runs.create(keyed(2, "order-2"))]),
   (world) => world.log.append(id("wrun", 0), payloadFor(0, "short")),
   (world) => world.log.append(id("wrun", 1), payloadFor(1, "long", longPayload)),
   (world) => appendByDriver(world, 0, 2, 4, [], [stepCreated(0)]),
@@ -84,10 +96,12 @@ const script: readonly Step[] = [
   (world) => world.log.append(id("wrun", 2), cancellation()),
   (world) => world.runs.create(creation(3)),
   (world) => world.claims.claim({ worker, max: 1 }),
-  (world) => world.runs.create(eagerCreation(4)),
+  (world) => world.runs.create(eager(4, null)),
   (world) => appendByDriver(world, 4, 2, 2, [], [completed()]),
   (world) => world.log.append(id("wrun", 0), payloadFor(0, "last", newestPayload)),
 ];
+
+const eager = (n: number, token: string | null) => eagerCreation(n, token, worker.id, recordedAt);
 
 function keyed(n: number, key: string) {
   const request = creation(n);
@@ -109,7 +123,7 @@ function appendByDriver(
 const stepCreated = (n: number): NewDecision => ({
   type: "step_created",
   correlationId: id("step", n),
-  at: Date.now(),
+  at: recordedAt,
   cause: 4,
   data: {
     stepId: "step//charge",
@@ -134,14 +148,14 @@ const stepCompleted = (n: number): NewFact => ({
 const completed = (): NewDecision => ({
   type: "run_completed",
   correlationId: null,
-  at: Date.now(),
+  at: recordedAt,
   cause: 2,
   data: {},
   payload: new Uint8Array(30).fill(8),
 });
 
 /** Every question about what the script writes, answered by the world. An error is thrown on. */
-async function ask(world: World): Promise<Answers> {
+export async function ask(world: World): Promise<Answers> {
   const answers = new Map<string, string>();
   for (const [question, answer] of questions) answers.set(question, await answer(world));
   return answers;
