@@ -7,11 +7,33 @@ import { crc32 } from "node:zlib";
 
 type Part = string | number | null;
 
+/**
+ * Numbers, and what is to be known of texts beside their letters, as doubles: twice as fast as to write numbers down.
+ * A double holds every integer that a row holds.
+ */
+const partsMax = 64;
+const doubles = new DataView(new ArrayBuffer(partsMax * 8));
+const firstDoubles = Array.from({ length: partsMax + 1 }, (_, count) => new Uint8Array(doubles.buffer, 0, count * 8));
+
 /** The checksum of some columns, in this order, as a signed integer of 32 bits. */
 export function sumOf(parts: readonly Part[]): number {
-  let text = "";
-  for (const part of parts) text += typeof part === "string" ? textPart(part) : `${part};`;
-  return crc32(text) | 0;
+  let letters = "";
+  let end = 0;
+  for (const part of parts) {
+    // No number of a row has a fraction or is infinite, so neither a text nor a missing part passes for one.
+    if (typeof part === "string") {
+      const text = readable(part);
+      letters += text;
+      doubles.setFloat64(end, text.length + 0.5, true);
+    } else if (part === null) {
+      doubles.setFloat64(end, Number.POSITIVE_INFINITY, true);
+    } else {
+      // A damaged row may hold bytes here, which must not pass for the number that JavaScript makes of them.
+      doubles.setFloat64(end, typeof part === "number" ? part : Number.NaN, true);
+    }
+    end += 8;
+  }
+  return crc32(letters, crc32(firstDoubles[parts.length] ?? new Uint8Array())) | 0;
 }
 
 /** The checksum of bytes; null for none. */
@@ -26,8 +48,7 @@ export function bytesMatch(bytes: unknown, sum: number | null): boolean {
 }
 
 /** Up to a NUL, which is where Node 22.15 ends a text that it reads. */
-function textPart(text: string): string {
+function readable(text: string): string {
   const end = text.indexOf("\0");
-  const read = end === -1 ? text : text.slice(0, end);
-  return `${read.length}:${read};`;
+  return end === -1 ? text : text.slice(0, end);
 }

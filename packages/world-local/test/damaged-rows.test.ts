@@ -123,6 +123,7 @@ describe("a damaged row of a run", () => {
     ["no status that there is", "status = 77"],
     ["another tail", "tail = tail + 1"],
     ["an integer that no number holds", "last_at = 1 << 62"],
+    ["bytes for a number", "expiries = x''"],
     ["another bundle", "bundle_id = 'bundle_2'"],
     ["another workflow name", "workflow_name = 'proceed'"],
     ["another checksum", "sum = sum + 1"],
@@ -187,7 +188,7 @@ describe("what leads to a run", () => {
   });
 
   it("is a bundle that is as it was stored", async () => {
-    const world = await damagedStore("UPDATE bundles SET bytes = CAST('codf' AS BLOB)");
+    const world = await damagedStore("UPDATE bundles SET bytes = CAST('cope' AS BLOB)");
     expect(await codeOf(world.bundles.get("bundle_1"))).toMatchObject({ code: "UNDECODABLE" });
   });
 });

@@ -18,7 +18,7 @@ export const faults: readonly Fault[] = [
   { name: "full disk", code: sqlite.full, of: "all", when: "undone" },
   { name: "lock", code: sqlite.busy, of: "all", when: "before" },
   { name: "damage", code: sqlite.corrupt, of: "all", when: "before" },
-  // SQLITE_IOERR_FSYNC: the frames are in the log, and whoever opens it next finds them.
+  // The error of fsync: the frames are in the log, and whoever opens it next finds them.
   { name: "flush that fails after the write", code: sqlite.ioError | (4 << 8), of: "commits", when: "after" },
   // SQLITE_NOMEM: the frames are in the log, and there was no memory to note that.
   { name: "commit without memory", code: 7, of: "commits", when: "after" },

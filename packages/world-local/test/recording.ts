@@ -45,7 +45,7 @@ export async function record(file: string, shape: Shape): Promise<Recording> {
   const history = [await ask(world)];
   for (const [index, step] of script.entries()) {
     // The log is started anew by the next commit, over the frames that are in the main file now.
-    if (shape === "in both files" && index === 6) store.db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    if (shape === "in both files" && index === halfway) store.db.exec("PRAGMA wal_checkpoint(PASSIVE)");
     expectTaken(await step(world));
     history.push(await ask(world));
   }
@@ -75,26 +75,34 @@ const logOf = (file: string): Buffer | null => (existsSync(`${file}-wal`) ? read
 
 export type Step = (world: World) => Promise<unknown>;
 
+/** Of the script: its first steps are copied into the main file, where the data are in both files. */
+const halfway = 5;
+
 const runs = 5;
 /** The payload of the last event that the script writes. */
 export const newestPayload = new Uint8Array(300).fill(7);
 const bundleBytes = new Uint8Array(300).fill(0x62);
 /** Longer than a page, so that it has pages of its own. */
-const longPayload = new Uint8Array(9_000).map((_, index) => (index * 31) % 251);
+const longPayload = new Uint8Array(5_000).map((_, index) => (index * 31) % 251);
 
 /** One acknowledged commit each; together they write every table, and every kind of change of a run. */
 export const script: readonly Step[] = [
-  (world) => world.bundles.put("bundle_1", bundleBytes),
-  (world) => world.claims.heartbeat(worker),
-  (world) => world.runs.create(eager(0, "token-0")),
+  (world) =>
+    Promise.all([
+      world.bundles.put("bundle_1", bundleBytes),
+      world.claims.heartbeat(worker),
+      world.runs.create(eager(0, "token-0")),
+    ]),
   (world) => Promise.all([world.runs.create(eager(1, "token-1")), world.runs.create(keyed(2, "order-2"))]),
   (world) => world.log.append(id("wrun", 0), payloadFor(0, "short")),
-  (world) => world.log.append(id("wrun", 1), payloadFor(1, "long", longPayload)),
   (world) => appendByDriver(world, 0, 2, 4, [], [stepCreated(0)]),
-  (world) => appendByDriver(world, 0, 3, 5, [stepCompleted(0)], []),
+  (world) =>
+    Promise.all([
+      appendByDriver(world, 0, 3, 5, [stepCompleted(0)], []),
+      world.log.append(id("wrun", 1), payloadFor(1, "long", longPayload)),
+    ]),
   (world) => world.park(id("wrun", 1), 1, { reason: "needs_step", detail: "charge", position: 3 }),
-  (world) => world.log.append(id("wrun", 2), cancellation()),
-  (world) => world.runs.create(creation(3)),
+  (world) => Promise.all([world.log.append(id("wrun", 2), cancellation()), world.runs.create(creation(3))]),
   (world) => world.claims.claim({ worker, max: 1 }),
   (world) => world.runs.create(eager(4, null)),
   (world) => appendByDriver(world, 4, 2, 2, [], [completed()]),

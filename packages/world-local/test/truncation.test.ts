@@ -16,7 +16,7 @@ const isLong = process.env["PERDURE_LONG"] === "1";
 const seed = Number(process.env["PERDURE_SEED"] ?? Date.now() % 1_000_000);
 const lengthsBySeed = 150;
 /** A bound of liveness: 20 ms a trial and more. */
-const timeoutMs = isLong ? 4 * 3_600_000 : 120_000;
+const timeoutMs = isLong ? 4 * 3_600_000 : 600_000;
 
 const shapes: readonly Shape[] = ["in the log alone", "in the main file alone", "in both files"];
 const tallies = new Map<string, Tally>();
