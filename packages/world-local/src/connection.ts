@@ -9,7 +9,7 @@
  * cut, on a disk that honours a flush. A file on a network file system has no such promise.
  *
  * L7: a file that is damaged is refused. SQLite says so itself where a page cannot be read; that indexes and tables agree
- * is checked for a file of up to 64 MiB, in 2 ms a megabyte. What no index holds has checksums: see `row-sum.ts`.
+ * is checked for a file of up to 64 MiB, in 2 ms a megabyte. Rows have checksums: see `row-sum.ts` and decision 0013.
  *
  * Owns: the path, the pragmas, the checks of the file, creation. Does not own: statements.
  */
