@@ -18,7 +18,7 @@ import { dirname } from "node:path";
 import { whileLocked } from "./lock-wait.ts";
 import { networkFileSystem } from "./network-file-system.ts";
 import { sumOf } from "./row-sum.ts";
-import { migrate, versionOf } from "./schema.ts";
+import { isDescribedAsMade, migrate, schemaVersion, versionOf } from "./schema.ts";
 import { type DatabaseSync, loadSqlite } from "./sqlite.ts";
 import {
   damagedFileError,
@@ -189,7 +189,10 @@ function setUp(db: DatabaseSync, file: string): void {
 
 /** Before anything is written: what is damaged must not be built upon. */
 function checkFile(db: DatabaseSync, file: string): void {
-  if (versionOf(db, file) === 0 || sizeOf(db) > checkedBytesMax) return;
+  const version = versionOf(db, file);
+  if (version === 0 || version > schemaVersion) return;
+  if (!isDescribedAsMade(db, version)) throw damagedFileError(file, "its tables are not described as they were made");
+  if (sizeOf(db) > checkedBytesMax) return;
   const { integrity_check: finding } = db.prepare("PRAGMA integrity_check(1)").get() ?? {};
   if (finding !== "ok") throw damagedFileError(file, `SQLite's check says "${String(finding).replaceAll("\n", " ")}"`);
 }

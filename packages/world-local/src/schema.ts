@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { initial } from "./migrations/0001-initial.ts";
 import { sums } from "./migrations/0002-sums.ts";
+import { sumOf } from "./row-sum.ts";
 import type { DatabaseSync } from "./sqlite.ts";
 import { damagedFileError, foreignFileError, newerVersionError, sqlite, sqliteCode } from "./store-errors.ts";
 
@@ -47,6 +48,7 @@ export function migrate(db: DatabaseSync, file: string, steps: readonly Migratio
       db.exec(next.sql);
       if (version === 0) initialise(db);
       next.fill?.(db);
+      if (next.version >= describedSince) storeDescriptionSum(db);
       db.exec(`PRAGMA user_version = ${next.version}`);
       db.exec("COMMIT");
     } catch (error) {
@@ -54,6 +56,39 @@ export function migrate(db: DatabaseSync, file: string, steps: readonly Migratio
       throw error;
     }
   }
+}
+
+/** The first version whose files hold a checksum of their tables' description. */
+const describedSince = 2;
+
+const descriptionKey = "schema_sum";
+
+/**
+ * True when the tables are described as they were made. SQLite reads the description anew at each opening, and one letter
+ * in it can make a column another one, or empty.
+ */
+export function isDescribedAsMade(db: DatabaseSync, version: number): boolean {
+  if (version < describedSince) return true;
+  const row = db.prepare("SELECT value FROM meta WHERE key = ?").get(descriptionKey);
+  return row?.["value"] === descriptionSum(db);
+}
+
+function storeDescriptionSum(db: DatabaseSync): void {
+  const insert = db.prepare(
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+  );
+  insert.run(descriptionKey, descriptionSum(db));
+}
+
+/** Of this schema's tables and their indexes alone: what else is in the file, such as statistics, is not ours. */
+function descriptionSum(db: DatabaseSync): string {
+  const rows = db
+    .prepare(
+      `SELECT type, name, tbl_name, sql FROM sqlite_schema
+       WHERE tbl_name IN ('meta', 'namespaces', 'runs', 'events', 'hook_tokens', 'bundles', 'workers') ORDER BY name`,
+    )
+    .all();
+  return String(sumOf([JSON.stringify(rows)]));
 }
 
 /**

@@ -82,6 +82,17 @@ function expectFound({ counts, total }: Tally): void {
   expect((counts.get("told") ?? 0) + (counts.get("refused") ?? 0)).toBeGreaterThan(total * 0.97);
 }
 
+describe("the description of the tables", () => {
+  it("makes no other store of it for any bit that is flipped in it", { timeout: timeoutMs }, async () => {
+    const recording = await record(bench.file(), "in the main file alone");
+    const from = isLong ? 100 : recording.main.indexOf("CREATE TABLE namespaces");
+    const to = isLong ? 4_096 : from + 84;
+    expect(from).toBeGreaterThan(0);
+    const tally = await flip("description, main", recording, "main", bitsOf(from, to));
+    expect(tally.counts.get("refused")).toBeGreaterThan(0);
+  });
+});
+
 describe("the newest rows", () => {
   it("are told to be damaged for every bit that is flipped in them", { timeout: timeoutMs }, async () => {
     const recording = await record(bench.file(), "in the main file alone");

@@ -211,6 +211,10 @@ describe("a damaged file", () => {
   it.each([
     ["whose incarnation has another name", "UPDATE meta SET value = 'x' WHERE key = 'incarnation'"],
     ["whose incarnation is missing", "DELETE FROM meta WHERE key = 'incarnation'"],
+    [
+      "whose table is described otherwise",
+      "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY', 'INTEGER XRIMARY') WHERE name = 'namespaces'",
+    ],
     ["that lost its version", "PRAGMA user_version = 0"],
     ["that lacks a column", "ALTER TABLE runs DROP COLUMN sum"],
     ["that lacks a table", "DROP TABLE bundles"],
@@ -238,7 +242,7 @@ describe("a file of version 1", () => {
         `DELETE FROM main.${table}; INSERT INTO main.${table} SELECT ${String(columns?.["names"])} FROM source.${table}`,
       );
     }
-    db.exec("DELETE FROM main.meta WHERE key = 'incarnation_sum'");
+    db.exec("DELETE FROM main.meta WHERE key IN ('incarnation_sum', 'schema_sum')");
     db.close();
     const [old, migrated] = await Promise.all([source, file].map((path) => bench.closing(createLocalWorld({ path }))));
     if (old === undefined || migrated === undefined) expect.fail("both are open");
