@@ -213,7 +213,7 @@ describe("a damaged file", () => {
     ["whose incarnation is missing", "DELETE FROM meta WHERE key = 'incarnation'"],
     [
       "whose table is described otherwise",
-      "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY', 'INTEGER XRIMARY') WHERE name = 'namespaces'",
+      "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER') WHERE name = 'namespaces'",
     ],
     ["that lost its version", "PRAGMA user_version = 0"],
     ["that lacks a column", "ALTER TABLE runs DROP COLUMN sum"],
