@@ -21,6 +21,7 @@ export interface StepView {
   readonly delivery: number;
   /** The epoch that may run the body: that of the latest created, retrying or started event. */
   readonly epoch: number;
+  /** When the next attempt may start; null once a claim has started it by `step_started`. */
   readonly retryAt: number | null;
   /** Position of its `step_created`. */
   readonly position: number;
@@ -167,7 +168,7 @@ function nextEntity(event: LogEvent, entity: EntityView | undefined): EntityView
     case "step_created":
       return createdStep(event);
     case "step_started":
-      return { ...step(entity, event), delivery: event.data.delivery, epoch: epochOf(event) };
+      return { ...step(entity, event), delivery: event.data.delivery, epoch: epochOf(event), retryAt: null };
     case "step_retrying": {
       const { attempt, retryAt } = event.data;
       return { ...step(entity, event), state: "retrying", attempt, delivery: 1, epoch: epochOf(event), retryAt };

@@ -14,6 +14,13 @@ import type {
 import type { Report } from "../ledger/violation.ts";
 import type { SimStore } from "../store/sim-store.ts";
 
+/** A body that runs, as far as claims are concerned. */
+interface ClaimedBody {
+  readonly runId: string;
+  readonly name: string;
+  readonly epoch: number | null;
+}
+
 /** What a process knows of its claim on a run. */
 interface Standing {
   claimed: number;
@@ -25,6 +32,7 @@ export class ClaimWatch {
   readonly #report: Report;
   /** By process and run. */
   readonly #standings = new Map<string, Standing>();
+  readonly #running = new Set<ClaimedBody>();
 
   constructor(store: SimStore, report: Report) {
     this.#store = store;
@@ -51,7 +59,7 @@ export class ClaimWatch {
       this.#report("D1", runId, `epoch ${request.epoch} gave back the run of epoch ${before.epoch}`);
     } else if (before.owner !== null && request.ifTail !== before.tail) {
       this.#report("Q1", runId, `the run was given back at ${request.ifTail}, and its tail was ${before.tail}`);
-    }
+    } else if (before.owner !== null) this.#judgeIdle(runId, request.epoch);
     return result;
   }
 
@@ -74,6 +82,19 @@ export class ClaimWatch {
   fenced(process: string, runId: string, epoch: number): void {
     const standing = this.#standing(process, runId);
     standing.fenced = Math.max(standing.fenced, epoch);
+  }
+
+  /** The newest claim on the run that the process has learnt of; 0: none. */
+  newestClaim(process: string, runId: string): number {
+    return this.#standing(process, runId).claimed;
+  }
+
+  bodyBegan(body: ClaimedBody): void {
+    this.#running.add(body);
+  }
+
+  bodyEnded(body: ClaimedBody): void {
+    this.#running.delete(body);
   }
 
   /** Whether the process knows that its newest claim on the run is gone. */
@@ -100,9 +121,16 @@ export class ClaimWatch {
     }
     const row = this.#row(runId);
     const isLetGo = before.owner !== null && row?.owner === null && row.endedAt === null;
+    if (isLetGo) this.#judgeIdle(runId, request.epoch);
     if (isLetGo && request.after !== before.tail) {
       this.#report("Q1", runId, `an append gave the run back at ${request.after}, and its tail was ${before.tail}`);
     }
+  }
+
+  /** S3: nothing of a run that is given back is running. */
+  #judgeIdle(runId: string, epoch: number): void {
+    const body = [...this.#running].find((it) => it.runId === runId && it.epoch === epoch);
+    if (body !== undefined) this.#report("S3", runId, `epoch ${epoch} gave the run back while ${body.name} ran`);
   }
 
   /** The events of the request stand in the log, in a row, behind the position that its driver knew. */

@@ -117,7 +117,7 @@ export class EntityBooks {
         );
       }
       if (this.#storeNow() < step.retryAt) this.#report("T1", `a retry was started early, at ${position}`);
-      Object.assign(step, { delivery: event.data.delivery, epoch: event.epoch });
+      Object.assign(step, { delivery: event.data.delivery, epoch: event.epoch, retryAt: 0 });
       return;
     }
     if (step.epoch !== event.epoch)

@@ -12,6 +12,7 @@ import type { SimStore, StoredRun } from "../store/sim-store.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { ReplayRealms } from "./replay-realms.ts";
 import { judgeReplays } from "./replays.ts";
+import { judgePayloads } from "./taken-payloads.ts";
 
 /** One build of the application that runs were started with. */
 export interface KnownBuild {
@@ -53,6 +54,7 @@ export function judge(parts: VerdictParts): number {
     replays += verdict.replays;
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
     judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);
+    judgePayloads(runId, stored.events, verdict.lines, report);
     judgeResult(runId, stored, build.program, report);
   }
   return replays;

@@ -31,6 +31,8 @@ export interface BodyRun {
   /** The tail of the log when it started, and the position that had allowed it. */
   readonly tail: number;
   readonly allowedAt: number;
+  /** The claim that it was started for; null: the log does not say. */
+  readonly epoch: number | null;
   /** The process held the claim when it started. */
   readonly isOwned: boolean;
   isRunning: boolean;
@@ -110,11 +112,15 @@ export class Bodies {
     const allowing = stored?.events.findLast((event) => event.correlationId === correlationId);
     const place = { tail: stored?.run.tail ?? 0, allowedAt: allowing?.position ?? 0 };
     const isOwned = stored?.run.owner === process.workerId;
-    const body = { runId, correlationId, name, attempt, delivery, process, ...place, isOwned, isRunning: true };
+    const step = stored?.view.entityOf("step", correlationId);
+    const isCurrent = step?.attempt === attempt && step.delivery === delivery;
+    const epoch = isCurrent ? step.epoch : null;
+    const body = { runId, correlationId, name, attempt, delivery, process, ...place, epoch, isOwned, isRunning: true };
     const { trace, scheduler } = this.#parts;
     trace.add(scheduler.now, process.name, `body ${name} ${correlationId} attempt ${attempt} delivery ${delivery}`);
     this.#judge(body);
     this.runs.push(body);
+    this.#parts.claims.bodyBegan(body);
     const running = this.#running.get(correlationId) ?? new Set();
     this.#running.set(correlationId, running.add(body));
     return body;
@@ -122,6 +128,7 @@ export class Bodies {
 
   #end(body: BodyRun): void {
     body.isRunning = false;
+    this.#parts.claims.bodyEnded(body);
     this.#running.get(body.correlationId)?.delete(body);
   }
 
@@ -141,6 +148,13 @@ export class Bodies {
     }
     if (this.#parts.claims.knowsOfFence(process.name, runId)) {
       report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
+    }
+    if (body.epoch !== null && body.epoch < this.#parts.claims.newestClaim(process.name, runId)) {
+      report(
+        "D1",
+        runId,
+        `a body started for epoch ${body.epoch}, after its process had claimed the run anew: ${what}`,
+      );
     }
     const again = this.runs.find((it) => it.correlationId === correlationId && isSameStart(it, body));
     if (again !== undefined)

@@ -10,7 +10,7 @@ export interface MutantOrder {
 
 export type MutantMessage =
   | { readonly kind: "schedule"; readonly seed: number }
-  | { readonly kind: "red"; readonly seed: number; readonly invariants: readonly string[]; readonly message: string }
+  | { readonly kind: "red"; readonly invariant: string; readonly message: string }
   | { readonly kind: "crash"; readonly message: string }
   /** Every schedule was green, or the time is over. */
   | { readonly kind: "green"; readonly schedules: number };

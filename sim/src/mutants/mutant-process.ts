@@ -1,5 +1,5 @@
 /** The process of one mutant: runs schedules, seed after seed, until one of them is red. */
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import { install } from "./install.ts";
 import type { MutantMessage, MutantOrder } from "./messages.ts";
 
@@ -15,13 +15,17 @@ function seen(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What ends the process all at once is told as well. */
-async function crash(error: unknown): Promise<never> {
-  await tell({ kind: "crash", message: seen(error) });
-  process.exit(1);
+let isFinished = false;
+
+/** Tells how it ended, and ends. */
+async function finish(message: MutantMessage): Promise<void> {
+  if (isFinished) return;
+  isFinished = true;
+  await tell(message);
+  process.exit(0);
 }
 
-process.on("uncaughtException", (error) => void crash(error));
+process.on("uncaughtException", (error) => void finish({ kind: "crash", message: seen(error) }));
 
 async function hunt(): Promise<MutantMessage> {
   const startedAt = performance.now();
@@ -32,18 +36,10 @@ async function hunt(): Promise<MutantMessage> {
   for (let seed = 0; seed < schedulesMax; seed += 1) {
     if (performance.now() - startedAt > limitMs) return { kind: "green", schedules: seed };
     await tell({ kind: "schedule", seed });
-    const { violations } = await runSchedule({ seed });
-    const [first] = violations;
-    if (first === undefined) continue;
-    const invariants = [...new Set(violations.map(({ invariant }) => invariant))];
-    return { kind: "red", seed, invariants, message: `${first.invariant}: ${first.message}` };
+    // The first violation is enough: what comes after it may never end.
+    await runSchedule({ seed }, false, ({ invariant, message }) => void finish({ kind: "red", invariant, message }));
   }
   return { kind: "green", schedules: schedulesMax };
 }
 
-try {
-  await tell(await hunt());
-  process.exit(0);
-} catch (error) {
-  await crash(error);
-}
+hunt().then(finish, (error: unknown) => finish({ kind: "crash", message: seen(error) }));

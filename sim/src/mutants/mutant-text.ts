@@ -24,7 +24,7 @@ export const mutantJson = (report: MutantReport): string => JSON.stringify(repor
 
 function line({ name, outcome, schedules, foundBy, ms, coveredBy }: MutantResult, width: number): string {
   const said = coveredBy !== null && outcome === "survived" ? "covered" : outcome;
-  return `${name.padEnd(width)}  ${said.padEnd(8)}  ${String(schedules).padStart(8)}  ${(foundBy[0] ?? "-").padEnd(4)}  ${String(ms).padStart(7)}`;
+  return `${name.padEnd(width)}  ${said.padEnd(8)}  ${String(schedules).padStart(8)}  ${(foundBy ?? "-").padEnd(4)}  ${String(ms).padStart(7)}`;
 }
 
 function detail({ name, outcome, breaks, coveredBy, expected, message }: MutantResult): string {

@@ -3,8 +3,7 @@
  * A mutant that survives shows a hole in the simulator, or a guard that guards nothing.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import type { MutantMessage, MutantOrder } from "./messages.ts";
 import type { Mutant } from "./mutant.ts";
 
@@ -33,8 +32,8 @@ export interface MutantResult {
   readonly outcome: "killed" | "survived" | "crash" | "hang";
   /** Schedules that were run, that in which it was found included. */
   readonly schedules: number;
-  /** What the red schedule was red by, the first violation first. */
-  readonly foundBy: readonly string[];
+  /** The invariant that was found to be broken first; null: none. */
+  readonly foundBy: string | null;
   readonly message: string;
   readonly ms: number;
 }
@@ -91,7 +90,7 @@ async function runMutant(mutant: Mutant, options: MutantOptions): Promise<Mutant
 }
 
 function start(order: MutantOrder): ChildProcess {
-  return fork(join(import.meta.dirname, "mutant-process.ts"), [JSON.stringify(order)], {
+  return fork(new URL("./mutant-process.ts", import.meta.url), [JSON.stringify(order)], {
     execArgv: ["--conditions=@perdure/source"],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
@@ -100,7 +99,7 @@ function start(order: MutantOrder): ChildProcess {
 function endingOf(child: ChildProcess, hangMs: number): Promise<Ending> {
   let schedules = 0;
   return new Promise((resolve) => {
-    const finish = (outcome: MutantResult["outcome"], message: string, foundBy: readonly string[] = []): void => {
+    const finish = (outcome: MutantResult["outcome"], message: string, foundBy: string | null = null): void => {
       clearTimeout(watch);
       child.kill("SIGKILL");
       resolve({ outcome, schedules, foundBy, message });
@@ -115,7 +114,7 @@ function endingOf(child: ChildProcess, hangMs: number): Promise<Ending> {
         schedules = message.seed + 1;
         clearTimeout(watch);
         watch = setTimeout(hangs, hangMs);
-      } else if (message.kind === "red") finish("killed", message.message, message.invariants);
+      } else if (message.kind === "red") finish("killed", message.message, message.invariant);
       else if (message.kind === "crash") finish("crash", message.message);
       else finish("survived", "");
     });

@@ -45,14 +45,27 @@ const livenessMs = 20 * 60_000;
 /** How often outsiders answer hooks when everything is healed. */
 const answerMs = 150;
 const nightsMax = 400;
+/** How long what comes late is waited for. */
+const lateMs = 20;
 
-/** Runs one schedule to its verdict. */
-export async function runSchedule(spec: ScheduleSpec, keepTrace = false): Promise<ScheduleOutcome> {
+/** Runs one schedule to its verdict. `onViolation` is told of each violation when it is found. */
+export async function runSchedule(
+  spec: ScheduleSpec,
+  keepTrace = false,
+  onViolation: (violation: Violation) => void = () => {},
+): Promise<ScheduleOutcome> {
   const plan = planOf(spec.seed, spec.cuts);
   const built = await buildProgram(plan, spec.cuts?.program ?? []);
-  const simulation = new Simulation({ plan, builds: built.builds, executions: built.executions, keepTrace });
+  const simulation = new Simulation({
+    plan,
+    builds: built.builds,
+    executions: built.executions,
+    keepTrace,
+    onViolation,
+  });
   await safetyPhase(simulation, plan);
   await livenessPhase(simulation);
+  await latePhase(simulation);
   simulation.scheduler.finish();
   return outcomeOf(simulation, plan, built);
 }
@@ -88,6 +101,12 @@ async function livenessPhase(simulation: Simulation): Promise<void> {
     nights += 1;
     simulation.night(due);
   }
+}
+
+/** What comes when everything is over changes nothing. */
+async function latePhase({ scheduler, outsiders }: Simulation): Promise<void> {
+  outsiders.comeLate();
+  await scheduler.runUntil(() => false, scheduler.now + lateMs);
 }
 
 /** When nothing can happen for long: the moment at which something is due. */

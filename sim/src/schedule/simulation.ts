@@ -46,6 +46,7 @@ export interface SimulationParts {
   readonly builds: readonly [CompiledProgram, ...CompiledProgram[]];
   readonly executions: ExecutionFactory;
   readonly keepTrace: boolean;
+  readonly onViolation: (violation: Violation) => void;
 }
 
 export class Simulation implements Environment {
@@ -74,9 +75,11 @@ export class Simulation implements Environment {
   readonly #builds: SimulationParts["builds"];
   readonly #executions: ExecutionFactory;
   readonly #chance: Chance;
+  readonly #onViolation: (violation: Violation) => void;
 
-  constructor({ plan, builds, executions, keepTrace }: SimulationParts) {
+  constructor({ plan, builds, executions, keepTrace, onViolation }: SimulationParts) {
     const { seed, setup } = plan;
+    this.#onViolation = onViolation;
     this.#plan = plan;
     this.#builds = builds;
     this.#executions = executions;
@@ -129,7 +132,9 @@ export class Simulation implements Environment {
   report(invariant: string, runId: string | null, message: string): void {
     this.trace.add(this.scheduler.now, runId ?? "-", `VIOLATION ${invariant}: ${message}`);
     if (this.violations.length >= violationsMax) return;
-    this.violations.push({ invariant, runId, message, afterMs: this.scheduler.now - epoch });
+    const violation = { invariant, runId, message, afterMs: this.scheduler.now - epoch };
+    this.violations.push(violation);
+    this.#onViolation(violation);
   }
 
   /** Every planned run exists, and every run has ended or is parked. */

@@ -6,7 +6,7 @@
 import { guestAbi, type HeldBundle, mintRunId, packBundle, workflowInput } from "@perdure/core/simulation";
 import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
-import { type AppendResult, type CreateRequest, specVersion } from "@perdure/world";
+import { type AppendResult, type CreateRequest, type OpenHook, specVersion } from "@perdure/world";
 import type { Plan, PlannedRun } from "../faults/plan.ts";
 import type { Chance } from "../kernel/chance.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
@@ -60,7 +60,7 @@ export class Outsiders {
     const tokens = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId)).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
       const token = chance.oneOf(tokens);
-      if (token !== undefined) this.#errand((client) => this.#send(client, token));
+      if (token !== undefined) this.#errand((client, n) => this.#send(client, token, n));
     }
   }
 
@@ -70,7 +70,7 @@ export class Outsiders {
     for (const [token, { runId }] of store.space.tokens) {
       const run = store.run(runId)?.run;
       const waits = run !== undefined && run.owner === null && run.wakeAt === null && run.parked === null;
-      if (waits) this.#errand((client) => this.#send(client, token));
+      if (waits) this.#errand((client, n) => this.#send(client, token, n));
     }
   }
 
@@ -80,20 +80,36 @@ export class Outsiders {
     if (runId !== undefined) this.#errand((client) => this.#cancel(client, runId));
   }
 
-  #errand(run: (client: Client) => Promise<void>): void {
-    const { network, scheduler } = this.#parts;
-    this.#count += 1;
-    const client = new Client(`client-${this.#count}`, network, () => scheduler.now);
-    scheduler.after(0, client, () => void run(client));
+  /** Somebody who does not know yet that a run is over cancels it, and sends a payload to a hook that it had. */
+  comeLate(): void {
+    const { store, chance } = this.#parts;
+    const ended = store.runIds.filter((runId) => (store.run(runId)?.run.endedAt ?? null) !== null);
+    const runId = chance.oneOf(ended);
+    if (runId === undefined) return;
+    this.#errand((client) => this.#cancel(client, runId));
+    const hook = store.run(runId)?.events.find(({ type }) => type === "hook_created");
+    const correlationId = hook?.correlationId ?? null;
+    if (correlationId !== null) this.#errand((client, n) => this.#deliver(client, { runId, correlationId }, n));
   }
 
-  async #send(client: Client, token: string): Promise<void> {
-    const open = await attempt(client, this.#parts.scheduler, () => client.world.hooks.find(token));
-    if (open === null || open === undefined) return;
-    const key = `payload-${client.name}`;
+  /** `n` is the number of the errand, and of no other. */
+  #errand(run: (client: Client, n: number) => Promise<void>): void {
+    const { network, scheduler } = this.#parts;
+    this.#count += 1;
     const n = this.#count;
+    const client = new Client(`client-${n}`, network, () => scheduler.now);
+    scheduler.after(0, client, () => void run(client, n));
+  }
+
+  async #send(client: Client, token: string, n: number): Promise<void> {
+    const open = await attempt(client, this.#parts.scheduler, () => client.world.hooks.find(token));
+    if (open !== null && open !== undefined) await this.#deliver(client, open, n);
+  }
+
+  async #deliver(client: Client, hook: Pick<OpenHook, "runId" | "correlationId">, n: number): Promise<void> {
+    const key = `payload-${client.name}`;
     const payload = dehydrate({ n }, "a payload");
-    const { runId, correlationId } = open;
+    const { runId, correlationId } = hook;
     const fact = { type: "hook_received" as const, correlationId, at: null, data: { ordinal: 0 }, payload };
     const sendings = this.#parts.chance.flag(0.1) ? 2 : 1;
     const results = Array.from({ length: sendings }, () =>

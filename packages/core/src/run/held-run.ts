@@ -206,7 +206,9 @@ export class HeldRun {
   dispatch(storeNow: number): Effect[] {
     const effects: Effect[] = [];
     for (const { correlationId } of this.#undispatched) {
-      if (correlationId !== null) this.#dispatchStep(correlationId, effects);
+      // What failed meanwhile starts again when its retry is due.
+      const waits = correlationId === null || this.#work.retries.has(correlationId);
+      if (!waits) this.#dispatchStep(correlationId, effects);
     }
     this.#undispatched = [];
     for (const [id, retryAt] of this.#work.retries) {

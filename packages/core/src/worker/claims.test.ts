@@ -4,6 +4,7 @@ import type { ClaimResult, World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import { getStepMetadata } from "../step/context.ts";
 import { Harness, program } from "./harness.testing.ts";
+import { VirtualEnv } from "./virtual-env.testing.ts";
 
 const sum = `async (n) => { const add = step("add"); let sum = 0; for (let i = 0; i < n; i++) sum = await add(sum, 1); return sum; }`;
 const steps = { add: async (a: number, b: number) => a + b };
@@ -99,6 +100,35 @@ describe("T1: a wall clock that jumps", () => {
     expect((await harness.record(runId)).status).toBe("running");
     await harness.env.advance(200);
     expect(await harness.result(runId, 10)).toBe("slept");
+  });
+});
+
+describe("Q1: a store whose clock is set back", () => {
+  it("starts an attempt again at once that a lost worker had started", async () => {
+    const env = new VirtualEnv();
+    let skewMs = 0;
+    const storeEnv = { now: () => env.elapsed() + skewMs, setTimer: env.setTimer.bind(env) };
+    const harness = new Harness({ env, world: { env: storeEnv } });
+    const starts: string[] = [];
+    const flaky = () => {
+      const { attempt, delivery } = getStepMetadata();
+      starts.push(`${attempt}.${delivery}`);
+      if (attempt === 1) throw new RangeError("once");
+      return delivery === 2 ? new Promise(() => {}) : "worked";
+    };
+    const first = await harness.worker();
+    const runId = await harness.start(first, program(`async () => await step("flaky")()`, { flaky }));
+    await env.settle();
+    void first.engine.stop(0);
+    await env.settle();
+    const second = await harness.worker();
+    await env.until(() => starts.length === 2, 30_000);
+    second.die();
+    skewMs = -60_000;
+    await harness.world.claims.retire(second.engine.id);
+    await harness.worker();
+    expect(await harness.result(runId, 10_000)).toBe("worked");
+    expect(starts).toEqual(["1.1", "2.2", "2.3"]);
   });
 });
 

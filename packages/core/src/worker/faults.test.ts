@@ -1,7 +1,7 @@
 /** What a driver does when the store, the outside world or its own code gets in the way. */
 import { StoreError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
-import type { AppendRequest, AppendResult, World } from "@perdure/world";
+import type { AppendRequest, AppendResult, LogEvent, World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
 import { tokenHash } from "../replay/correlation-id.ts";
 import { Execution } from "../replay/execution.ts";
@@ -133,6 +133,33 @@ describe("an outside writer", () => {
     expect(await harness.result(runId)).toBe("worked");
     expect(sent).toBe(true);
     expect(attempts).toEqual([1, 2]);
+  });
+
+  it("that moves a failed attempt, and is answered, starts no retry before it is due", async () => {
+    const startedAt: number[] = [];
+    let sent = false;
+    const wrap = appending(async (world, runId, request) => {
+      const isRetry = request.by === "driver" && request.facts.some(({ type }) => type === "step_retrying");
+      if (isRetry && !sent) sent = await sendPayload(world, "busy", "once");
+      return await world.log.append(runId, request);
+    });
+    const harness = new Harness({ wrap });
+    const worker = await harness.worker();
+    const flaky = async () => {
+      startedAt.push(harness.env.elapsed());
+      if (startedAt.length === 1) throw new RangeError("once");
+      return 1;
+    };
+    const both = `async () => { const h = createHook({ token: "busy" });
+      const answer = async () => { await h; return await step("add")(1, 1); };
+      return await Promise.all([step("flaky")(), answer()]); }`;
+    const runId = await harness.start(worker, program(both, { flaky, ...steps }));
+    expect(await harness.result(runId)).toEqual([1, 2]);
+    const retrying = (await harness.log(runId)).find(
+      ({ type }) => type === "step_retrying",
+    ) as LogEvent<"step_retrying">;
+    expect(startedAt).toHaveLength(2);
+    expect(startedAt[1]).toBeGreaterThanOrEqual(retrying.data.retryAt);
   });
 
   it("that pauses lets the driver speculate again", async () => {

@@ -22,7 +22,7 @@ import { VirtualEnv } from "./virtual-env.testing.ts";
 import { EngineWorker } from "./worker.ts";
 
 export interface HarnessOptions extends WorkerOptions {
-  readonly world?: Partial<Pick<MemoryWorldOptions, "compareAndAppend" | "maxEventsPerAppend">>;
+  readonly world?: Partial<Pick<MemoryWorldOptions, "compareAndAppend" | "maxEventsPerAppend" | "env">>;
   /** Wraps the world that the worker sees, to count or disturb its calls. */
   readonly wrap?: (world: World) => World;
   readonly env?: VirtualEnv;

@@ -21,7 +21,7 @@ export const claimMutants: readonly Mutant[] = [
   {
     name: "appends of a new claim taken for old ones",
     breaks: "A claim does not start anew to count its appends.",
-    invariants: ["L5", "R4"],
+    invariants: ["L2", "L5", "Q5"],
     edits: [
       {
         file: rules,

@@ -26,6 +26,17 @@ const sameAppendTwice = {
 };
 const noFence = { file: rules, find: 'if (request.epoch !== run.epoch) return { kind: "fenced" };', replace: "" };
 
+const noTailCheck = {
+  file: rules,
+  find: 'if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };',
+  replace: "",
+};
+const createdTwice = {
+  file: eventRules,
+  find: "if (event.correlationId !== null && view.entity(event.correlationId) !== undefined) {",
+  replace: "if (event.correlationId === null) {",
+};
+
 export const logRuleMutants: readonly Mutant[] = [
   {
     name: "no fence",
@@ -121,7 +132,7 @@ export const logRuleMutants: readonly Mutant[] = [
   {
     name: "facts behind decisions",
     breaks: "The decisions of an append are written before its facts.",
-    invariants: ["R4", "R6"],
+    invariants: ["R4", "R6", "Q5"],
     edits: [
       {
         file: rules,
@@ -244,13 +255,27 @@ export const logRuleMutants: readonly Mutant[] = [
     breaks: "The log takes the creation of what exists, and an append that was written before is written again.",
     invariants: ["S1", "R4"],
     pair: true,
-    edits: [
-      sameAppendTwice,
-      {
-        file: eventRules,
-        find: "if (event.correlationId !== null && view.entity(event.correlationId) !== undefined) {",
-        replace: "if (event.correlationId === null) {",
-      },
-    ],
+    edits: [sameAppendTwice, createdTwice],
+  },
+  {
+    name: "no fence, and steps created twice",
+    breaks: "The store takes the appends of a driver whose claim is gone, and the creation of what exists.",
+    invariants: ["D1"],
+    pair: true,
+    edits: [noFence, createdTwice],
+  },
+  {
+    name: "no fence, no tail check, no terminal check",
+    breaks: "The store takes whatever a driver sends.",
+    invariants: ["D1", "R4"],
+    pair: true,
+    edits: [noFence, noTailCheck, driverAfterEnd, nothingFollows],
+  },
+  {
+    name: "creation of what exists, rule alone",
+    breaks: "The log takes the creation of a step, a wait or a hook that exists.",
+    invariants: ["S1"],
+    coveredBy: "the numbers of appends and the tail check, which keep a decision from being sent twice",
+    edits: [createdTwice],
   },
 ];

@@ -9,13 +9,13 @@ export const replayMutants: readonly Mutant[] = [
   {
     name: "no drain between deliveries",
     breaks: "All facts of a call are delivered before the microtasks of the first one run.",
-    invariants: ["R2", "R3"],
+    invariants: ["R1", "R3", "R4"],
     edits: [{ file: delivery, find: "realm.drain();", replace: "if (delivery === deliveries.at(-1)) realm.drain();" }],
   },
   {
     name: "two results share one drain",
     breaks: "Of two step results that are delivered in a row, the microtasks of the first run after the second.",
-    invariants: ["R2", "R3"],
+    invariants: ["R1", "R3", "R4"],
     edits: [
       {
         file: delivery,
@@ -41,7 +41,7 @@ export const replayMutants: readonly Mutant[] = [
   {
     name: "memo keeps speculative payloads",
     breaks: "The payload of a fact that is not in the log yet is kept, and used for the one that takes its place.",
-    invariants: ["S6", "R3"],
+    invariants: ["S6", "R3", "R4", "R8"],
     edits: [
       {
         file: execution,
@@ -53,7 +53,7 @@ export const replayMutants: readonly Mutant[] = [
   {
     name: "memo shared across runs",
     breaks: "All claims of a process share one memo, whose places are positions in the log of one run.",
-    invariants: ["S6", "R3"],
+    invariants: ["S6", "R3", "R4"],
     edits: [
       {
         file: "packages/core/src/worker/execution-factory.ts",
@@ -70,7 +70,7 @@ export const replayMutants: readonly Mutant[] = [
   {
     name: "memo answers for a neighbour",
     breaks: "The memo answers for the neighbour of the position that it is asked for.",
-    invariants: ["S6", "R3"],
+    invariants: ["S6", "R3", "R4", "R5"],
     edits: [
       {
         file: memo,

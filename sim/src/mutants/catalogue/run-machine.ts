@@ -141,7 +141,7 @@ export const runMachineMutants: readonly Mutant[] = [
   {
     name: "stale resident",
     breaks: "A resident execution is not fed what was written since it was released, and no tail is compared.",
-    invariants: ["R4", "R3"],
+    invariants: ["R1", "R3", "R4"],
     pair: true,
     edits: [staleResident, noTailCheck],
   },

@@ -86,15 +86,15 @@ export const turnMutants: readonly Mutant[] = [
   },
   {
     name: "retry starts early",
-    breaks: "The next attempt of a step starts 5 ms before it is due.",
+    breaks: "The next attempt of a step starts 100 ms before it is due.",
     invariants: ["T1"],
-    edits: [{ file: heldRun, find: "if (retryAt <= storeNow &&", replace: "if (retryAt - 5 <= storeNow &&" }],
+    edits: [{ file: heldRun, find: "if (retryAt <= storeNow &&", replace: "if (retryAt - 100 <= storeNow &&" }],
   },
   {
     name: "second result sent",
-    breaks: "A result is not forgotten when its event has come back from the log.",
-    invariants: ["S1"],
-    coveredBy: "the rule of the log that a step has one result",
+    breaks:
+      "A result is not forgotten when its event has come back from the log, and is sent until the store refuses it.",
+    invariants: ["R4"],
     edits: [resultKept],
   },
   {
@@ -135,7 +135,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "attempt not counted, machine alone",
     breaks: "A retry is recorded under the number of the attempt that failed.",
-    invariants: ["S5", "Q5"],
+    invariants: ["S3", "S5", "Q5"],
     edits: [attemptNotCounted],
   },
   {
@@ -211,6 +211,19 @@ export const turnMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "rebuild starts a retry at once",
+    breaks:
+      "A step whose failed attempt is recorded before a rebuild has dispatched anything is started without its delay.",
+    invariants: ["T1"],
+    edits: [
+      {
+        file: heldRun,
+        find: "const waits = correlationId === null || this.#work.retries.has(correlationId);",
+        replace: "const waits = correlationId === null;",
+      },
+    ],
+  },
+  {
     name: "orphans not restarted",
     breaks: "What an earlier claim left open is not started again.",
     invariants: ["Q5"],
@@ -219,7 +232,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "every restart without a fact",
     breaks: "A claim starts the open steps of an earlier one without recording a new delivery.",
-    invariants: ["S5", "S3", "S4"],
+    invariants: ["S3", "S4", "S5", "T1"],
     edits: [
       {
         file: heldRun,
@@ -230,6 +243,18 @@ export const turnMutants: readonly Mutant[] = [
         file: heldRun,
         find: 'if (event.epoch === this.#setup.epoch && (event.type === "step_created" || event.type === "step_started")) {',
         replace: 'if (event.type === "step_created" || event.type === "step_started") {',
+      },
+    ],
+  },
+  {
+    name: "started retry waits again",
+    breaks: "A retry that was started and lost waits for its time again, and nobody sets a timer for it.",
+    invariants: ["Q1", "Q5"],
+    edits: [
+      {
+        file: "packages/world/src/run-view.ts",
+        find: "epoch: epochOf(event), retryAt: null };",
+        replace: "epoch: epochOf(event) };",
       },
     ],
   },

@@ -86,7 +86,7 @@ export const workerMutants: readonly Mutant[] = [
   {
     name: "residence taken twice",
     breaks: "A resident execution stays on the shelf when a claim takes it.",
-    invariants: ["R4"],
+    invariants: ["R4", "Q1"],
     edits: [{ file: residents, find: "this.#runs.delete(runId);", replace: "" }],
   },
   {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { mutants } from "./catalogue.ts";
+import { mutants } from "./all-mutants.ts";
 import { edited, filesOf, type Mutant } from "./mutant.ts";
 
 const root = join(import.meta.dirname, "../../..");
