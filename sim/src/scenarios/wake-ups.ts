@@ -203,6 +203,46 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     of: "found by the simulator",
+    title:
+      "Q1: a retry that a lost worker had started is started again at once, though the store's clock was set back meanwhile",
+    mutant: {
+      breaks: "an attempt that was started waits for no time any more",
+      edits: [
+        {
+          file: "packages/world/src/run-view.ts",
+          find: "delivery: event.data.delivery, epoch: epochOf(event), retryAt: null };",
+          replace: "delivery: event.data.delivery, epoch: epochOf(event) };",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage({
+        workflow: `async () => await step("flaky")()`,
+        steps: {
+          flaky: ({ body: { attempt, delivery } }) =>
+            attempt === 1
+              ? { kind: "retryable", message: "again", retryAfterMs: 20_000 }
+              : { kind: "value", value: `${attempt}.${delivery}`, latencyMs: delivery === 3 ? 10 : 30_000 },
+        },
+      });
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      await stage.until("the retry is written", () => stage.hasEvent(runId, "step_retrying"));
+      one.crash();
+      // Another claim starts the second attempt when it is due, and is lost.
+      const two = await stage.process("two");
+      await stage.until("the second attempt runs", () => stage.bodies.runs.length === 2);
+      two.crash();
+      stage.store.skewMs -= 10_000;
+      await stage.store.connect().claims.retire(two.workerId);
+      await stage.process("three");
+      stage.equal(await stage.result(runId, 2_000), "2.3", "the result");
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
+    of: "found by the simulator",
     title: "T3: a retry that is due and waits for a free slot sets no timer meanwhile",
     mutant: {
       breaks: "a timer is set for what is due after now, while bodies run",
