@@ -82,7 +82,8 @@ class Interleaving implements PathOutcome {
     this.#lossesLeft = program.losses;
     this.#outsideLeft = program.outside !== "none";
     const scheduler = this.#scheduler;
-    const store = new SimStore(scheduler, { ...planOf(seed).setup, compareAndAppend: true, maxEventsPerAppend: 1_000 });
+    const { compareAndAppend = true } = program;
+    const store = new SimStore(scheduler, { ...planOf(seed).setup, compareAndAppend, maxEventsPerAppend: 1_000 });
     this.#store = store;
     const report = this.#report.bind(this);
     this.#watch = new LogWatch({

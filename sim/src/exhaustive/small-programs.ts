@@ -11,6 +11,8 @@ export interface SmallProgram extends WrittenProgram {
   readonly outside: OutsideCall;
   /** Whether one answer may be lost on each path. */
   readonly losses: 0 | 1;
+  /** What the store can do; default: it compares the tail, so drivers deliver before they write. */
+  readonly compareAndAppend?: false;
   /** Whether every interleaving is taken in the usual test run. */
   readonly always: boolean;
   /** Whether this is a result that the program may have with this log. */
@@ -99,6 +101,7 @@ export const smallPrograms: readonly SmallProgram[] = [
   { ...waiting, name: "a hook against a sleep, an answer lost", outside: "none", losses: 1, always: false },
   { ...failing, name: "steps that fail, an answer lost", outside: "none", losses: 1, always: false },
   { ...waiting, name: "a hook against a sleep, a payload", outside: "payload", losses: 0, always: false },
+  { ...race, name: "a race of steps, facts first", outside: "none", losses: 0, always: true, compareAndAppend: false },
   { ...sequence, name: "steps in a row, a cancellation", outside: "cancel", losses: 0, always: false },
   { ...race, name: "a race of steps, a cancellation", outside: "cancel", losses: 0, always: false },
 ];
