@@ -94,7 +94,7 @@ export const smallPrograms: readonly SmallProgram[] = [
   { ...race, name: "a race of steps", outside: "none", losses: 0, always: true },
   { ...waiting, name: "a hook against a sleep", outside: "none", losses: 0, always: true },
   { ...failing, name: "steps that fail", outside: "none", losses: 0, always: true },
-  { ...slow, name: "a slow step", outside: "none", losses: 0, always: true },
+  { ...slow, name: "a slow step", outside: "none", losses: 0, always: false },
   { ...slow, name: "a slow step, a payload", outside: "payload", losses: 0, always: false },
   { ...sequence, name: "steps in a row, an answer lost", outside: "none", losses: 1, always: false },
   { ...race, name: "a race of steps, an answer lost", outside: "none", losses: 1, always: false },
