@@ -53,10 +53,10 @@ export function entrySubpaths({ exports = {} }: Manifest): string[] {
   return Object.keys(exports).filter((subpath) => subpath !== "./package.json" && !isForSources(exports[subpath]));
 }
 
-/** True for what cannot be published: sources that only tests and the simulator load. */
+/** True for what is not published: sources that only tests, scripts and the simulator load. */
 function isForSources(target: unknown): boolean {
   if (typeof target !== "object" || target === null || !("@perdure/source" in target)) return false;
-  return /\.testing\.ts$/.test(String(target["@perdure/source"]));
+  return /\.testing\.ts$|^\.\/(scripts|test)\//.test(String(target["@perdure/source"]));
 }
 
 /** What users may import from a package, by the names that they write. */

@@ -26,6 +26,8 @@ import { Outsiders } from "../traffic/outsiders.ts";
 const dayMs = 86_400_000;
 /** After the faults have stopped, the last of what they delayed has arrived after this long. */
 const healingMs = 25_000;
+/** A worker that holds a run by a call that came twice finds out within this time. */
+const ghostsMs = 35_000;
 /** After a night every process is up again after this long. */
 const morningMs = 3_000;
 /** With a worker that lives, a timer is late by a sweep and this much at the most. */
@@ -208,7 +210,9 @@ export class Simulation implements Environment {
   /** The end of the faults: nothing strikes any more, the store is back, and every process that stood still goes on. */
   heal(): void {
     this.#isHealed = true;
-    this.#quietFrom = this.scheduler.now + healingMs + this.#plan.setup.leaseMs;
+    const { rates, targets, setup } = this.#plan;
+    const doubles = rates.duplicate > 0 || targets.some(({ fault }) => fault === "duplicate");
+    this.#quietFrom = this.scheduler.now + healingMs + (doubles ? ghostsMs : 0) + setup.leaseMs;
     this.striker.isActive = false;
     this.network.outageUntil = 0;
     this.network.hintsLostUntil = 0;
