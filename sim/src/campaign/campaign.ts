@@ -19,9 +19,9 @@ export interface CampaignOptions {
 }
 
 /** Seeds in one range: a multiple of the schedules that share a program. */
-const rangeSize = 40;
+const rangeSize = 50;
 /** Ranges that one child runs before it is replaced. */
-const rangesPerChild = 15;
+const rangesPerChild = 12;
 const redMaxDefault = 20;
 
 type Answer = { readonly kind: "done"; readonly summary: Summary } | { readonly kind: "broken"; readonly text: string };
@@ -59,7 +59,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Summary> {
 
 function startChild(): ChildProcess {
   return fork(new URL("./range-process.ts", import.meta.url), {
-    execArgv: ["--conditions=@perdure/source", "--max-semi-space-size=32"],
+    execArgv: ["--conditions=@perdure/source", "--max-semi-space-size=64"],
     serialization: "advanced",
   });
 }

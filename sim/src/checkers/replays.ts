@@ -25,7 +25,7 @@ export interface ReplayVerdict {
 }
 
 /** How often a replay is cut in two at a position of chance. */
-const cutsPerLog = 3;
+const cutsPerLog = 2;
 
 /** Reads the log back in every way; in a realm of its own, which is slow to make, where that is asked for. */
 export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: boolean): ReplayVerdict {

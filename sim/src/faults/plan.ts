@@ -89,18 +89,19 @@ const rateMax: Readonly<Record<Fault, number>> = {
 };
 
 /** Each program is run under this many different plans. */
-export const schedulesPerProgram = 8;
+export const schedulesPerProgram = 10;
 
 /** The plan of a seed, cut down as asked. */
 export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
   const chance = Chance.of(seed, "plan");
   const processCount = chance.between(1, 3);
+  const setup = drawSetup(Chance.of(seed, "setup"));
   const plan: Plan = {
     seed,
     programSeed: Math.floor(seed / schedulesPerProgram),
-    setup: drawSetup(Chance.of(seed, "setup")),
+    setup,
     processCount,
-    runs: drawRuns(Chance.of(seed, "runs")),
+    runs: drawRuns(Chance.of(seed, "runs"), setup.mode),
     rates: drawRates(Chance.of(seed, "rates")),
     targets: drawTargets(seed),
     faultyMs: chance.pick([300, 2_000, 5_000, 10_000]),
@@ -160,7 +161,7 @@ function cut(plan: Plan, cuts: PlanCuts): Plan {
 }
 
 function drawSetup(chance: Chance): WorkerSetup {
-  const leaseMs = chance.pick([400, 1_000, 3_500]);
+  const leaseMs = chance.pick([500, 1_500, 3_500]);
   return {
     mode: chance.flag(0.7) ? "resident" : "replay",
     stepsPerWorker: chance.pick([1, 2, 5, 200, 200]),
@@ -168,21 +169,22 @@ function drawSetup(chance: Chance): WorkerSetup {
     residentRunsMax: chance.pick([1, 2, 10_000, 10_000]),
     claimedRunsMax: chance.pick([1, 2, 20_000, 20_000]),
     holdMs: chance.pick([1, 10, 1_500]),
-    sweepMs: Math.min(leaseMs, chance.pick([100, 300, 1_000])),
+    sweepMs: Math.min(leaseMs, chance.pick([150, 500, 1_000])),
     leaseMs,
     compareAndAppend: chance.flag(0.8),
     maxEventsPerAppend: chance.pick([4, 7, 100_000, 100_000]),
   };
 }
 
-function drawRuns(chance: Chance): PlannedRun[] {
+/** A realm for a run alone is slow to make, and mode `replay` makes one for every turn. */
+function drawRuns(chance: Chance, mode: WorkerSetup["mode"]): PlannedRun[] {
   const count = chance.pick([1, 1, 2, 3]);
   const sharesTokens = chance.flag(0.4);
   const sharesKey = chance.flag(0.2);
   return Array.from({ length: count }, (_, index) => ({
     startAfterMs: chance.heavyTail(400),
     by: chance.flag(0.6) ? ("worker" as const) : ("client" as const),
-    isolation: chance.flag(0.05) ? ("run" as const) : ("shared" as const),
+    isolation: chance.flag(0.06) && mode === "resident" ? ("run" as const) : ("shared" as const),
     tokens: sharesTokens ? "shared" : `own-${index}`,
     n: chance.between(0, 5),
     key: sharesKey ? "one" : null,
