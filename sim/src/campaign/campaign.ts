@@ -21,7 +21,7 @@ export interface CampaignOptions {
 /** Seeds in one range: a multiple of the schedules that share a program. */
 const rangeSize = 50;
 /** Ranges that one child runs before it is replaced. */
-const rangesPerChild = 12;
+const rangesPerChild = 20;
 const redMaxDefault = 20;
 
 type Answer = { readonly kind: "done"; readonly summary: Summary } | { readonly kind: "broken"; readonly text: string };

@@ -47,7 +47,7 @@ export function judgeReplays(recorded: Recorded, chance: Chance, withOwnRealm: b
   if (prefix !== null) return { replays, lines, difference: { invariant: "R3", message: prefix } };
   const cut = (): number => 1 + chance.int(log.length);
   const ways: readonly ReadOptions[] = [
-    ...Array.from({ length: cutsPerLog }, (_, index) => ({
+    ...Array.from({ length: withOwnRealm ? cutsPerLog : 1 }, (_, index) => ({
       isolation: "shared" as const,
       memo: index % 2 === 0,
       cuts: [cut()],

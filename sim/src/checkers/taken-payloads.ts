@@ -7,7 +7,7 @@ import type { LogEvent } from "@perdure/world";
 import type { Report } from "../ledger/violation.ts";
 
 /** A line that notes a payload, as programs print it. */
-const notePattern = /^\w+ @-?\d+ r\d+ v-?\d+ \{"n":(\d+)\}$/;
+const notePattern = /^\w+ @-?\d+ r\d* v-?\d+ \{"n":(\d+)\}$/;
 
 /** `lines` are what a replay of the log prints. */
 export function judgePayloads(runId: string, log: readonly LogEvent[], lines: readonly string[], report: Report): void {

@@ -18,7 +18,7 @@ export interface ProgramFeatures {
   readonly floating?: boolean;
   readonly failures?: boolean;
   readonly races?: boolean;
-  /** About how many events the log of a run may come to; default: 15 to 60, for one program in ten up to 200. */
+  /** About how many events the log of a run may come to; default: 12 to 45, for one program in sixteen up to 180. */
   readonly size?: number;
 }
 
@@ -26,7 +26,7 @@ export interface ProgramFeatures {
 export function generateProgram(seed: number, features: ProgramFeatures = {}): Program {
   const chance = new Chance(seed);
   const confluent = features.confluent ?? chance.flag(0.4);
-  const usual = chance.flag(0.1) ? chance.between(60, 180) : chance.between(15, 60);
+  const usual = chance.flag(0.06) ? chance.between(50, 180) : chance.between(12, 45);
   const wanted = { ...features, confluent, floating: features.floating ?? chance.flag(0.7) };
   const root = new StatementMaker(chance, wanted, features.size ?? usual).root();
   return programOf({ seed, root, confluent });

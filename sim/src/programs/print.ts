@@ -76,8 +76,11 @@ function workflow(program: Program, body: readonly string[]): string {
   "use workflow";
   const start = Date.now();
   const kept: unknown[] = [];${notes}
+  let count = 0;
   const note = (label: string, v: number, seen?: unknown): void => {
-    const line = \`\${label} @\${Date.now() - start} r\${Math.floor(Math.random() * 1000)} v\${v} \${JSON.stringify(seen) ?? ""}\`;${keeping}
+    count += 1;
+    const draw = count % 3 === 1 ? Math.floor(Math.random() * 1000) : "";
+    const line = \`\${label} @\${Date.now() - start} r\${draw} v\${v} \${JSON.stringify(seen) ?? ""}\`;${keeping}
     console.log(line);
   };
   let v = input.n;

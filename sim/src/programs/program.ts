@@ -8,7 +8,7 @@
  *
  * - The workflow is `main({ tokens, n })`. `n` is the first running value; `tokens` starts the token of every hook, so two
  *   runs share their tokens when they share `tokens`. `hookTokens` lists them. Payloads are anything that JSON can say.
- * - Each statement notes its label, the clock since the start, a random draw and the running value. The notes go to the
+ * - Each statement notes its label, the clock since the start, now and then a random draw, and the running value. The notes go to the
  *   console, and those of a program that is not confluent also into its result.
  * - The running value of an isolated branch is its own; that of any other branch is the one of the function around it.
  * - A confluent program has isolated branches only, and neither clock, chance, payloads nor the winner of a race reach the
