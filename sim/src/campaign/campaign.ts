@@ -19,7 +19,7 @@ export interface CampaignOptions {
 }
 
 /** Seeds in one range: a multiple of the schedules that share a program. */
-const rangeSize = 50;
+const rangeSize = 48;
 /** Ranges that one child runs before it is replaced. */
 const rangesPerChild = 20;
 const redMaxDefault = 20;

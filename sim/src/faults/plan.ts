@@ -89,7 +89,7 @@ const rateMax: Readonly<Record<Fault, number>> = {
 };
 
 /** Each program is run under this many different plans. */
-export const schedulesPerProgram = 10;
+export const schedulesPerProgram = 12;
 
 /** The plan of a seed, cut down as asked. */
 export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
