@@ -9,6 +9,7 @@ import { mutantJson, mutantText } from "./mutants/mutant-text.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
 import { parseCommand, type SimCommand, usage } from "./options.ts";
 import { campaignJson, campaignText, isGreen } from "./report/campaign-text.ts";
+import { writeFigures } from "./report/docs-block.ts";
 import { scheduleText } from "./report/schedule-text.ts";
 import { runSchedule, type ScheduleCuts } from "./schedule/run-schedule.ts";
 import { shrinkSchedule } from "./shrink/shrink-schedule.ts";
@@ -33,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function campaign({ from, count, workers, json }: Command<"campaign">): Promise<number> {
+async function campaign({ from, count, workers, json, docs }: Command<"campaign">): Promise<number> {
   const beganAt = performance.now();
   let toldAt = beganAt;
   const onProgress = ({ schedules, red }: Summary): void => {
@@ -43,7 +44,9 @@ async function campaign({ from, count, workers, json }: Command<"campaign">): Pr
     process.stderr.write(`${schedules.toLocaleString("en-US")} schedules, ${red.length} red\n`);
   };
   const summary = await runCampaign({ from, count, onProgress, ...(workers === undefined ? {} : { workers }) });
-  console.log(campaignText(summary, (performance.now() - beganAt) / 1_000));
+  const text = campaignText(summary, (performance.now() - beganAt) / 1_000);
+  console.log(text);
+  if (docs) writeFigures("campaign", text);
   if (json) console.log(campaignJson(summary));
   return isGreen(summary) ? 0 : 1;
 }
@@ -55,9 +58,11 @@ async function schedule({ seed, cuts, shrinks }: Command<"schedule">): Promise<n
   return outcome.violations.length === 0 ? 0 : 1;
 }
 
-async function mutants({ names, count, workers, json }: Command<"mutants">): Promise<number> {
+async function mutants({ names, count, workers, json, docs }: Command<"mutants">): Promise<number> {
   const report = await runMutants({ names, schedulesMax: count, ...(workers === undefined ? {} : { workers }) });
-  console.log(mutantText(report));
+  const text = mutantText(report);
+  console.log(text);
+  if (docs) writeFigures("mutants", text);
   if (json) console.log(mutantJson(report));
   return report.killed === report.total ? 0 : 1;
 }

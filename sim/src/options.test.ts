@@ -4,10 +4,10 @@ import { parseCommand } from "./options.ts";
 
 describe("the command line", () => {
   it.each([
-    [[], { kind: "campaign", from: 0, count: 2_000, workers: undefined, json: false }],
+    [[], { kind: "campaign", from: 0, count: 2_000, workers: undefined, json: false, docs: false }],
     [
       ["--seeds", "1,000,000", "--from", "7", "--workers", "1", "--json"],
-      { kind: "campaign", from: 7, count: 1_000_000, workers: 1, json: true },
+      { kind: "campaign", from: 7, count: 1_000_000, workers: 1, json: true, docs: false },
     ],
     [["--seed", "12"], { kind: "schedule", seed: 12, cuts: {}, shrinks: true }],
     [["--seed", "12", "--whole"], { kind: "schedule", seed: 12, cuts: {}, shrinks: false }],
@@ -15,10 +15,10 @@ describe("the command line", () => {
       ["--seed", "12", "--cuts", '{"runs":1,"program":[3]}'],
       { kind: "schedule", seed: 12, cuts: { runs: 1, program: [3] }, shrinks: false },
     ],
-    [["--mutants"], { kind: "mutants", names: [], count: 20_000, workers: undefined, json: false }],
+    [["--mutants"], { kind: "mutants", names: [], count: 20_000, workers: undefined, json: false, docs: false }],
     [
       ["--mutants", "no fence", "--seeds", "50"],
-      { kind: "mutants", names: ["no fence"], count: 50, workers: undefined, json: false },
+      { kind: "mutants", names: ["no fence"], count: 50, workers: undefined, json: false, docs: false },
     ],
     [["--help"], { kind: "help" }],
   ])("%j", (args, command) => {

@@ -11,6 +11,7 @@ export type SimCommand =
       readonly count: number;
       readonly workers: number | undefined;
       readonly json: boolean;
+      readonly docs: boolean;
     }
   /** One schedule, with its timeline; `shrinks`: cut down first when it is red. */
   | { readonly kind: "schedule"; readonly seed: number; readonly cuts: ScheduleCuts; readonly shrinks: boolean }
@@ -20,6 +21,7 @@ export type SimCommand =
       readonly count: number;
       readonly workers: number | undefined;
       readonly json: boolean;
+      readonly docs: boolean;
     };
 
 export const usage = `pnpm sim [options]                     schedules under faults, each from a seed
@@ -28,6 +30,7 @@ export const usage = `pnpm sim [options]                     schedules under fau
   --from S           the first seed (default 0)
   --workers W        processes (default: one per core)
   --json             the last line is the figures as JSON
+  --docs             writes the figures into docs/reliability.md
 
 pnpm sim --seed S                      one schedule: what it was, and its timeline; a red one is cut down first
   --cuts JSON        as a cut-down schedule prints it
@@ -42,6 +45,7 @@ const optionTypes = {
   from: { type: "string" },
   workers: { type: "string" },
   json: { type: "boolean" },
+  docs: { type: "boolean" },
   seed: { type: "string" },
   cuts: { type: "string" },
   whole: { type: "boolean" },
@@ -56,10 +60,10 @@ export function parseCommand(args: readonly string[]): SimCommand {
   const { values, positionals } = parse(args);
   if (values.help === true) return { kind: "help" };
   const workers = values.workers === undefined ? undefined : count("--workers", values.workers, 1);
-  const json = values.json === true;
+  const output = { json: values.json === true, docs: values.docs === true };
   if (values.mutants === true) {
     const schedules = count("--seeds", values.seeds, 1, mutantSchedulesDefault);
-    return { kind: "mutants", names: positionals, count: schedules, workers, json };
+    return { kind: "mutants", names: positionals, count: schedules, workers, ...output };
   }
   if (positionals.length > 0) throw refused(`"${positionals[0]}" is not an option`);
   if (values.seed !== undefined) {
@@ -68,7 +72,7 @@ export function parseCommand(args: readonly string[]): SimCommand {
     return { kind: "schedule", seed: count("--seed", values.seed, 0), cuts, shrinks };
   }
   const from = count("--from", values.from, 0, 0);
-  return { kind: "campaign", from, count: count("--seeds", values.seeds, 1, schedulesDefault), workers, json };
+  return { kind: "campaign", from, count: count("--seeds", values.seeds, 1, schedulesDefault), workers, ...output };
 }
 
 function parse(args: readonly string[]) {

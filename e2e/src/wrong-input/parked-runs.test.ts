@@ -37,6 +37,12 @@ import "./workflows";
 await resumeHook("approve-17", true);
 await outcome(() => getRun(process.argv[2] ?? "").returnValue);
 `,
+  "other.ts": `import { resumeHook, start } from "perdure/api";
+import { order } from "./workflows";
+const run = await start(order, [18]);
+await resumeHook("approve-18", true, { wait: "20s" });
+console.log(await run.returnValue);
+`,
   "await-through.ts": `import { getRun } from "perdure/api";
 import { outcome } from "./outcome";
 import "./workflows";
@@ -84,8 +90,8 @@ async function revive({ project, runId }: Waiting): Promise<void> {
 
 const types = { runCreated: 1, runCompleted: 3, runCancelled: 5, stepCreated: 10, stepCompleted: 12 } as const;
 
-/** Alters a column of the one event of a type, and gives the way back. */
-function alter(
+/** Damages a column of the first event of a type, and gives the way back. */
+function damage(
   project: Project,
   type: number,
   column: string,
@@ -95,7 +101,17 @@ function alter(
   const id = Number(row?.["id"]);
   const before = row?.["value"] as string | Uint8Array;
   project.sql(`UPDATE events SET ${column} = ? WHERE id = ?`, change(before), id);
-  return () => void project.sql(`UPDATE events SET ${column} = ? WHERE id = ?`, before, id);
+  return () => {
+    project.sql(`UPDATE events SET ${column} = ? WHERE id = ?`, before, id);
+    project.seal();
+  };
+}
+
+/** The same, as if Perdure had written it so. */
+function alter(...[project, ...rest]: Parameters<typeof damage>): () => void {
+  const mend = damage(project, ...rest);
+  project.seal();
+  return mend;
 }
 
 const setInData = (name: string, value: unknown) => (data: unknown) =>
@@ -201,8 +217,9 @@ function writeFromTheFuture({ project, runId }: Waiting): number {
   const [last] = project.sql("SELECT max(id) AS id, max(at) AS at FROM events");
   const id = Number(last?.["id"]) + 1;
   const at = Number(last?.["at"]);
-  project.sql("INSERT INTO events (id, type, at, committed_at) VALUES (?, 99, ?, ?)", id, at, at);
+  project.sql("INSERT INTO events (id, type, at, committed_at, sum) VALUES (?, 99, ?, ?, 0)", id, at, at);
   project.sql("UPDATE runs SET tail = tail + 1 WHERE run_id = ?", runId);
+  project.seal();
   return id;
 }
 
@@ -222,6 +239,7 @@ test("an event of a type that this version does not know", async () => {
   project.sql("DELETE FROM events WHERE id = ?", id);
   project.sql("UPDATE events SET id = id - 1 WHERE id > ?", id);
   project.sql("UPDATE runs SET tail = tail - 1 WHERE run_id = ?", runId);
+  project.seal();
   await revive(waiting);
 });
 
@@ -247,13 +265,14 @@ test("a bundle that the store no longer holds", async () => {
       The store does not hold bundle bndl_…, which started this run.
       hint:  The code that started the run is gone: restore the store from a backup and unpark the run, or cancel it."
   `);
-  const { namespace_id: namespace, id, bytes, created_at: at } = bundle ?? {};
+  const { namespace_id: namespace, id, bytes, created_at: at, sum } = bundle ?? {};
   project.sql(
-    "INSERT INTO bundles VALUES (?, ?, ?, ?)",
+    "INSERT INTO bundles VALUES (?, ?, ?, ?, ?)",
     Number(namespace),
     String(id),
     bytes as Uint8Array,
     Number(at),
+    Number(sum),
   );
   await revive(waiting);
 });
@@ -266,12 +285,12 @@ test("a bundle that is damaged", async () => {
   bytes[100] = (bytes[100] ?? 0) ^ 0xff;
   project.sql("UPDATE bundles SET bytes = ?", bytes);
   expect(await approve(waiting)).toMatchInlineSnapshot(`
-    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): The bytes of a bundle cannot be read: they do not unpack.
+    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): Bundle bndl_… does not match its checksum.
       where: run wrun_…, position 1
       hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run.
     --- perdure runs show
     parked since <moment> at position 1: undecodable
-      The bytes of a bundle cannot be read: they do not unpack.
+      Bundle bndl_… does not match its checksum.
       hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run."
   `);
   project.sql("UPDATE bundles SET bytes = ?", bundle?.["bytes"] as Uint8Array);
@@ -294,20 +313,59 @@ test("a run that a newer version of the log's format wrote", async () => {
   await revive(waiting);
 });
 
-test("the data of an event that is damaged", async () => {
+test("an event that is damaged, beside a run that is not", async () => {
   const waiting = await waitingRun();
   const { project, runId } = waiting;
-  const mend = alter(project, types.stepCreated, "data", (data) => String(data).replace("{", "["));
-  const { code, out } = await project.run(["approve.ts", runId]);
-  expect(code).toBe(0);
-  expect(out).toMatchInlineSnapshot(`
-    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): The data of the event at position 4 is no JSON.
+  const mend = damage(project, types.stepCreated, "data", (data) =>
+    String(data).replace("EUR", "EUS").replace("1", "2"),
+  );
+  expect(await approve(waiting)).toMatchInlineSnapshot(`
+    "RunParkedError [RUN_PARKED] .is(): The run is parked (undecodable): The event at position 4 does not match its checksum.
       where: run wrun_…, position 4
       hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run.
-    "
+    --- perdure runs show
+    parked since <moment> at position 4: undecodable
+      The event at position 4 does not match its checksum.
+      hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run."
   `);
+  expect((await project.perdure("runs", "show", runId)).out).toContain(
+    "The log cannot be read further. The event at position 4 does not match its checksum.",
+  );
+  expect(await project.run(["other.ts"])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("shipped 18 for 180 EUR"),
+  });
   mend();
   await revive(waiting);
+});
+
+test("a run whose row is damaged, beside one whose row is not", async () => {
+  const waiting = await waitingRun();
+  const { project, runId } = waiting;
+  project.sql("UPDATE runs SET workflow_name = 'odder' WHERE run_id = ?", runId);
+  const shown = await project.perdure("runs", "show", runId);
+  expect(project.plain(shown.out)).toMatchInlineSnapshot(`
+    "run       wrun_…
+    workflow  odder (workflow//./workflows//order)
+    status    running, parked: undecodable
+    created   <moment>
+    started   <moment>
+
+    parked since <moment>: undecodable
+      The row of this run in the store is damaged: it does not match its checksum.
+      hint:  The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run.
+
+    #  TYPE  WHAT  AT  DELTA
+
+    The log cannot be read further. The row of this run in the store is damaged: it does not match its checksum.
+    "
+  `);
+  expect(await project.run(["other.ts"])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("shipped 18 for 180 EUR"),
+  });
+  project.sql("UPDATE runs SET workflow_name = 'order' WHERE run_id = ?", runId);
+  expect((await project.run(["approve.ts", runId])).out).toContain("shipped 17 for 170 EUR");
 });
 
 test("a result that is damaged after the run has ended", async () => {

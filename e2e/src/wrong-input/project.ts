@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Readable } from "node:stream";
+import { type EventRow, type RunRow, sumOfBytes, sumOfEvent, sumOfRun } from "@perdure/world-local/rows";
 import { onTestFinished } from "vitest";
 
 const perdurePackage = resolve(import.meta.dirname, "../../../packages/perdure");
@@ -113,6 +114,24 @@ export class Project {
     const db = new DatabaseSync(this.store);
     try {
       return db.prepare(statement).all(...parameters) as Record<string, unknown>[];
+    } finally {
+      db.close();
+    }
+  }
+
+  /** Gives every row the checksum of what it holds: what was altered then looks as if Perdure had written it. */
+  seal(): void {
+    const db = new DatabaseSync(this.store);
+    try {
+      const events = db.prepare("SELECT * FROM events").all() as unknown as readonly EventRow[];
+      const sealEvent = db.prepare("UPDATE events SET sum = ?, payload_sum = ? WHERE id = ?");
+      for (const event of events) {
+        const payloadSum = sumOfBytes(event.payload ?? null);
+        sealEvent.run(sumOfEvent({ ...event, payload_sum: payloadSum }), payloadSum, event.id);
+      }
+      const runs = db.prepare("SELECT * FROM runs").all() as unknown as readonly (RunRow & { namespace_id: number })[];
+      const sealRun = db.prepare("UPDATE runs SET sum = ? WHERE rid = ?");
+      for (const run of runs) sealRun.run(sumOfRun(run.namespace_id, run), run.rid);
     } finally {
       db.close();
     }

@@ -1,4 +1,4 @@
-import { parkedHint } from "@perdure/errors";
+import { parkedHint, sentenceOf, UndecodableError } from "@perdure/errors";
 import type { LogEvent, RunRecord, World } from "@perdure/world";
 import type { ShowCommand } from "./command-line.ts";
 import { eventLabels } from "./event-label.ts";
@@ -15,27 +15,45 @@ const pageSize = 1000;
 /** `runs show`: the record, why it is parked, and the events; or one JSON document. */
 export async function showRun(command: ShowCommand, { world, print, style }: CommandContext): Promise<void> {
   const run = await requireRun(world, command.runId);
-  const log = await readLog(world, command.runId);
+  const { log, unreadable } = await readLog(world, command.runId);
   const labels = eventLabels(log);
   if (command.json) {
     const events = log.map((event, index) =>
       eventJson(event, labels[index] ?? "", command.data ? payloadText(event.payload) : undefined),
     );
-    print(`${JSON.stringify({ run: runDetailJson(run), events }, null, 2)}\n`);
+    const rest = unreadable === null ? {} : { unreadable: sentenceOf(unreadable) };
+    print(`${JSON.stringify({ run: runDetailJson(run), events, ...rest }, null, 2)}\n`);
     return;
   }
   print(renderTable(recordRows(run, style)));
   if (run.parked !== null) print(`\n${parkedText(run.parked, style)}`);
   print(`\n${renderTable(eventRows(log, labels, style))}`);
+  if (unreadable !== null)
+    print(`\n${style("warning", `The log cannot be read further. ${sentenceOf(unreadable)}`)}\n`);
   if (command.data) print(`\n${valueLines(log, labels, style)}`);
 }
 
-async function readLog(world: World, runId: string): Promise<LogEvent[]> {
+interface ReadLog {
+  readonly log: readonly LogEvent[];
+  /** Why there is no more of it, when it is damaged. */
+  readonly unreadable: UndecodableError | null;
+}
+
+/** The whole log, or as far as the first event that is damaged. */
+async function readLog(world: World, runId: string): Promise<ReadLog> {
   const log: LogEvent[] = [];
-  for (;;) {
-    const page = await world.log.read(runId, { after: log.length, limit: pageSize });
-    log.push(...page);
-    if (page.length < pageSize) return log;
+  try {
+    for (;;) {
+      const page = await world.log.read(runId, { after: log.length, limit: pageSize });
+      log.push(...page);
+      if (page.length < pageSize) return { log, unreadable: null };
+    }
+  } catch (error) {
+    if (!UndecodableError.is(error)) throw error;
+    const position = error.where?.position ?? 0;
+    const sound = position - 1 - log.length;
+    if (sound > 0) log.push(...(await world.log.read(runId, { after: log.length, limit: sound })));
+    return { log, unreadable: error };
   }
 }
 

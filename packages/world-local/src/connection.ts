@@ -8,16 +8,27 @@
  * file, are flushed here after creation. So whatever was acknowledged survives a kill, a crash of the system and a power
  * cut, on a disk that honours a flush. A file on a network file system has no such promise.
  *
- * Owns: the path, the pragmas, the version check, creation. Does not own: statements.
+ * L7: a file that is damaged is refused. SQLite says so itself where a page cannot be read; that indexes and tables agree
+ * is checked for a file of up to 64 MiB, in 2 ms a megabyte. Rows have checksums: see `row-sum.ts` and decision 0013.
+ *
+ * Owns: the path, the pragmas, the checks of the file, creation. Does not own: statements.
  */
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { StoreError } from "@perdure/errors";
 import { whileLocked } from "./lock-wait.ts";
 import { networkFileSystem } from "./network-file-system.ts";
-import { migrate } from "./schema.ts";
+import { sumOf } from "./row-sum.ts";
+import { isDescribedAsMade, migrate, schemaVersion, versionOf } from "./schema.ts";
 import { type DatabaseSync, loadSqlite } from "./sqlite.ts";
-import { fileSystemError, networkError, noWalError, sqlite, sqliteCode, toStoreError } from "./store-errors.ts";
+import {
+  damagedFileError,
+  fileSystemError,
+  networkError,
+  noWalError,
+  sqlite,
+  sqliteCode,
+  toStoreError,
+} from "./store-errors.ts";
 
 /**
  * Pages of 4 KiB in the log at which a commit copies them into the main file itself. It is SQLite's default. A larger
@@ -32,26 +43,53 @@ export const checkpointPagesWithThread = 2_000;
 /** The -wal file is cut to this size when it is started anew, so that one burst does not keep the disk for ever. */
 const walBytesKept = 64 * 1024 * 1024;
 
+/** A larger file is not checked when it is opened, because the check reads all of it and keeps the event loop. */
+const checkedBytesMax = 64 * 1024 * 1024;
+
+/** How a connection to a file is made. */
+type Connect = (file: string) => DatabaseSync;
+
 export interface OpenedFile {
   readonly db: DatabaseSync;
   readonly incarnation: string;
   readonly namespaceId: number;
 }
 
+/** What is opened, and how. */
+export interface OpenSettings {
+  /** Absolute path of the database file. */
+  readonly file: string;
+  readonly namespace: string;
+  readonly lockWaitMs: number;
+  /** Default: `node:sqlite`. */
+  readonly connect?: Connect;
+}
+
 /** Opens or creates the file, and brings it to the current schema. Rejects with a `StoreError`. */
-export async function openFile(file: string, namespace: string, lockWaitMs: number): Promise<OpenedFile> {
+export async function openFile(settings: OpenSettings): Promise<OpenedFile> {
+  const { file, namespace, lockWaitMs, connect = connectToFile } = settings;
   const created = prepareDirectory(file);
   refuseNetwork(file);
-  const db = openConnection(file);
+  refuseEmptied(file);
+  const db = openConnection(file, connect);
   try {
     await whileLocked(file, lockWaitMs, () => setUp(db, file));
     const namespaceId = await whileLocked(file, lockWaitMs, () => enterNamespace(db, namespace));
-    const incarnation = await whileLocked(file, lockWaitMs, () => readIncarnation(db));
+    const incarnation = await whileLocked(file, lockWaitMs, () => readIncarnation(db, file));
     for (const directory of created) flushDirectory(file, directory);
     return { db, incarnation, namespaceId };
   } catch (error) {
+    closeAfterFailure(db);
+    throw openError(error, file);
+  }
+}
+
+/** The failure before is the one to tell. */
+export function closeAfterFailure(db: DatabaseSync): void {
+  try {
     db.close();
-    throw StoreError.is(error) ? error : openError(error, file);
+  } catch {
+    // The connection is of no use any more, and the process's end closes the file.
   }
 }
 
@@ -64,6 +102,14 @@ function prepareDirectory(file: string): readonly string[] {
     return first === undefined ? [directory] : directoriesBetween(dirname(first), directory);
   } catch (error) {
     throw fileSystemError(file, error);
+  }
+}
+
+/** SQLite takes a file of up to one byte for a new one and removes its log, which here holds what is left of the store. */
+function refuseEmptied(file: string): void {
+  const [main, log] = [file, `${file}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+  if (main !== undefined && main <= 1 && log !== undefined && log > 0) {
+    throw damagedFileError(file, "the file is missing or empty, and its -wal file is not");
   }
 }
 
@@ -103,17 +149,21 @@ function flushDirectory(file: string, directory: string): void {
   }
 }
 
-function openConnection(file: string): DatabaseSync {
+function connectToFile(file: string): DatabaseSync {
   const { DatabaseSync } = loadSqlite();
+  return new DatabaseSync(file);
+}
+
+function openConnection(file: string, connect: Connect): DatabaseSync {
   try {
-    return new DatabaseSync(file);
+    return connect(file);
   } catch (error) {
     throw openError(error, file);
   }
 }
 
 /** SQLite says only that it cannot open; the usual reason is a directory that this user may not write. */
-function openError(error: unknown, file: string): unknown {
+export function openError(error: unknown, file: string): unknown {
   if (sqliteCode(error) === sqlite.cannotOpen) {
     try {
       accessSync(dirname(file), constants.W_OK);
@@ -125,7 +175,7 @@ function openError(error: unknown, file: string): unknown {
 }
 
 function setUp(db: DatabaseSync, file: string): void {
-  db.exec("PRAGMA busy_timeout = 0");
+  db.exec("PRAGMA busy_timeout = 0; PRAGMA cell_size_check = ON");
   const mode = db.prepare("PRAGMA journal_mode = WAL").get() as { readonly journal_mode: string };
   if (mode.journal_mode !== "wal") throw noWalError(file, mode.journal_mode);
   db.exec("PRAGMA synchronous = FULL");
@@ -133,7 +183,24 @@ function setUp(db: DatabaseSync, file: string): void {
   db.exec(`PRAGMA journal_size_limit = ${walBytesKept}; PRAGMA wal_autocheckpoint = ${checkpointPages}`);
   // 16 MB of pages. Memory mapping and pages of 2 or 8 KiB changed the cost of a commit by less than 2 %: defaults stay.
   db.exec("PRAGMA cache_size = -16000");
+  checkFile(db, file);
   migrate(db, file);
+}
+
+/** Before anything is written: what is damaged must not be built upon. */
+function checkFile(db: DatabaseSync, file: string): void {
+  const version = versionOf(db, file);
+  if (version === 0 || version > schemaVersion) return;
+  if (!isDescribedAsMade(db, version)) throw damagedFileError(file, "its tables are not described as they were made");
+  if (sizeOf(db) > checkedBytesMax) return;
+  const { integrity_check: finding } = db.prepare("PRAGMA integrity_check(1)").get() ?? {};
+  if (finding !== "ok") throw damagedFileError(file, `SQLite's check says "${String(finding).replaceAll("\n", " ")}"`);
+}
+
+function sizeOf(db: DatabaseSync): number {
+  const pages = db.prepare("PRAGMA page_count").get() as { readonly page_count: number };
+  const page = db.prepare("PRAGMA page_size").get() as { readonly page_size: number };
+  return pages.page_count * page.page_size;
 }
 
 function enterNamespace(db: DatabaseSync, namespace: string): number {
@@ -144,7 +211,9 @@ function enterNamespace(db: DatabaseSync, namespace: string): number {
   return row.namespace_id;
 }
 
-function readIncarnation(db: DatabaseSync): string {
-  const row = db.prepare("SELECT value FROM meta WHERE key = 'incarnation'").get() as { readonly value: string };
-  return row.value;
+function readIncarnation(db: DatabaseSync, file: string): string {
+  const find = db.prepare("SELECT value FROM meta WHERE key = ?");
+  const [value, sum] = ["incarnation", "incarnation_sum"].map((key) => find.get(key)?.["value"]);
+  if (typeof value === "string" && sum === String(sumOf([value]))) return value;
+  throw damagedFileError(file, "the name of its incarnation does not match its checksum");
 }

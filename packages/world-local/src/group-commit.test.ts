@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StoreError } from "@perdure/errors";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FailingConnections, type Fault } from "../test/failing-connection.ts";
 import { GroupCommit, Refusal } from "./group-commit.ts";
 import { type DatabaseSync, loadSqlite } from "./sqlite.ts";
+import { sqlite } from "./store-errors.ts";
 
 const { DatabaseSync: Database } = loadSqlite();
 
@@ -99,6 +101,24 @@ describe("a group of writes", () => {
     });
     await expect(failing).rejects.toBe(error);
     expect(await insert(1)).toBe(2);
+  });
+
+  it("G4: is used no more when a failed transaction cannot be undone, and shows nothing of it", async () => {
+    const fault: Fault = { name: "no rollback", code: sqlite.ioError, of: "rollbacks", when: "before" };
+    const failing = new FailingConnections(fault, 1).connect(join(directory, "group.db"));
+    const hooks = { begun: () => {}, rolledBack: () => {}, committed: () => {} };
+    const broken = new GroupCommit<number>(failing, "group.db", 1_000, hooks);
+    const add = (n: number): Promise<unknown> =>
+      broken.submit(() => failing.prepare("INSERT INTO numbers VALUES (?)").run(n));
+    expect(() => broken.assertReadable()).not.toThrow();
+    const results = await Promise.allSettled([add(1), add(500)]);
+    for (const result of results) {
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "STORE_UNAVAILABLE", outcome: "none" } });
+    }
+    await expect(add(2)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", outcome: "none" });
+    expect(() => broken.assertReadable()).toThrow(StoreError);
+    failing.close();
+    expect(numbers()).toEqual([]);
   });
 
   it("answers what it accepted before it closes, and accepts nothing more", async () => {

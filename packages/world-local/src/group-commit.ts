@@ -12,9 +12,11 @@
  *
  * G1 Nothing is acknowledged, announced or left in a cache unless COMMIT has returned.
  * G2 Groups commit in the order in which their members were submitted.
- * G3 The outcome is `unknown` only when COMMIT itself met an I/O error: its frames may or may not have reached the disk.
- *    From then on nothing more is written through this connection, because after a failed fsync the page cache no
- *    longer tells what is on the disk.
+ * G3 The outcome is `unknown` only when COMMIT itself failed and may still have reached the disk: an I/O error, or no
+ *    memory to note what was written. From then on nothing more is written through this connection, because after a
+ *    failed fsync the page cache no longer tells what is on the disk.
+ * G4 When a transaction cannot be undone, nothing more is written or read through this connection: it would show what
+ *    was never committed.
  *
  * Owns the write transaction. Does not own what is written.
  */
@@ -30,6 +32,18 @@ import { closedError, failedDiskError, sqlite, sqliteCode, toStoreError } from "
  */
 const membersMax = 512;
 const addingMsMax = 4;
+
+/** A COMMIT that fails with one of these has written nothing that recovery would find. */
+const certainFailures: ReadonlySet<number | null> = new Set([
+  sqlite.error,
+  sqlite.perm,
+  sqlite.busy,
+  sqlite.locked,
+  sqlite.readOnly,
+  sqlite.corrupt,
+  sqlite.full,
+  sqlite.constraint,
+]);
 
 /** What the owner of the caches and listeners does around a transaction. `E` is one announcement of a change. */
 export interface CommitHooks<E> {
@@ -73,6 +87,8 @@ export class GroupCommit<E> {
   #closing = false;
   /** Set when a commit has failed in a way that leaves the disk's state unknown. */
   #broken: StoreError | null = null;
+  /** Set when a transaction could not be undone. */
+  #unreadable: StoreError | null = null;
   #idle: (() => void) | null = null;
 
   constructor(db: DatabaseSync, file: string, lockWaitMs: number, hooks: CommitHooks<E>) {
@@ -95,6 +111,11 @@ export class GroupCommit<E> {
       this.#queue.push({ write, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
+  }
+
+  /** Throws when this connection may show what was never committed. */
+  assertReadable(): void {
+    if (this.#unreadable !== null) throw this.#unreadable;
   }
 
   /** Accept nothing more; resolves when everything that was accepted has its answer. */
@@ -164,8 +185,8 @@ export class GroupCommit<E> {
     try {
       this.#commit.run();
     } catch (error) {
-      if (sqliteCode(error) === sqlite.ioError) this.#breakOff(members, error);
-      else this.#giveUp(members, error);
+      if (certainFailures.has(sqliteCode(error))) this.#giveUp(members, error);
+      else this.#breakOff(members, error);
       return;
     }
     for (const [index, member] of members.entries()) {
@@ -178,8 +199,13 @@ export class GroupCommit<E> {
 
   /** Nothing was written. A single member gets the error; several go back to be run one by one. */
   #giveUp(members: readonly Member<E>[], error: unknown): void {
-    this.#undo();
+    this.#undo(error);
     const [only, another] = members;
+    if (this.#broken !== null) {
+      this.#queue.unshift(...members);
+      this.#rejectAll(this.#broken);
+      return;
+    }
     if (only !== undefined && another === undefined) {
       only.reject(toStoreError(error, this.#file));
       return;
@@ -189,15 +215,18 @@ export class GroupCommit<E> {
   }
 
   #breakOff(members: readonly Member<E>[], error: unknown): void {
-    this.#undo();
+    this.#undo(error);
     const unknown = toStoreError(error, this.#file, "unknown");
     for (const member of members) member.reject(unknown);
     this.#broken = failedDiskError(this.#file, error);
     this.#rejectAll(this.#broken);
   }
 
-  #undo(): void {
-    rollBack(this.#db);
+  #undo(cause: unknown): void {
+    if (!rollBack(this.#db)) {
+      this.#broken = failedDiskError(this.#file, cause);
+      this.#unreadable = this.#broken;
+    }
     this.#hooks.rolledBack();
   }
 

@@ -55,7 +55,7 @@ function unlessLocked(action) {
 
 module.exports = (data) => {
   const db = new (loadSqlite().DatabaseSync)(data.file);
-  db.exec("PRAGMA busy_timeout = 50; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
+  db.exec("PRAGMA busy_timeout = 50; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cell_size_check = ON");
   if (process.platform === "darwin") db.exec("PRAGMA checkpoint_fullfsync = ON");
   const beat = db.prepare(data.beatSql);
   const log = data.file + "-wal";

@@ -1,19 +1,35 @@
-/** The `hook_tokens` table: which open hook holds a token, unique within the namespace. */
+/**
+ * The `hook_tokens` table: which open hook holds a token, unique within the namespace.
+ *
+ * It says again what the logs say, so a row is believed only if the log does say so.
+ */
+import { UndecodableError } from "@perdure/errors";
 import type { LogEvent, OpenHook } from "@perdure/world";
-import type { DatabaseSync, StatementSync } from "./sqlite.ts";
+import type { EventRows } from "./event-rows.ts";
+import { damagedRunError, type RunRows } from "./run-rows.ts";
+import { type DatabaseSync, firstRow, type StatementSync } from "./sqlite.ts";
+
+interface TokenRow {
+  readonly rid: number;
+  readonly correlation_id: string;
+  readonly position: number;
+}
 
 export class HookTokens {
   readonly #namespaceId: number;
+  readonly #runs: RunRows;
+  readonly #events: EventRows;
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeAll: StatementSync;
 
-  constructor(db: DatabaseSync, namespaceId: number) {
+  constructor(db: DatabaseSync, namespaceId: number, runs: RunRows, events: EventRows) {
     this.#namespaceId = namespaceId;
+    this.#runs = runs;
+    this.#events = events;
     this.#find = db.prepare(
-      `SELECT r.run_id, h.correlation_id, h.position FROM hook_tokens h JOIN runs r ON r.rid = h.rid
-       WHERE h.namespace_id = ? AND h.token_hash = ?`,
+      "SELECT rid, correlation_id, position FROM hook_tokens WHERE namespace_id = ? AND token_hash = ?",
     );
     this.#insert = db.prepare(
       "INSERT INTO hook_tokens (namespace_id, token_hash, rid, correlation_id, position) VALUES (?, ?, ?, ?, ?)",
@@ -22,12 +38,20 @@ export class HookTokens {
     this.#removeAll = db.prepare("DELETE FROM hook_tokens WHERE rid = ?");
   }
 
+  /** The open hook that holds a token. Throws `UndecodableError` when its run, or what leads there, is damaged. */
   find(tokenHash: string): OpenHook | null {
-    const row = this.#find.get(this.#namespaceId, tokenHash) as
-      | { readonly run_id: string; readonly correlation_id: string; readonly position: number }
-      | undefined;
+    const row = firstRow(this.#find, this.#namespaceId, tokenHash) as TokenRow | undefined;
     if (row === undefined) return null;
-    return { runId: row.run_id, correlationId: row.correlation_id, position: row.position };
+    const found = this.#runs.byRid(row.rid);
+    if (found === null) throw damagedTokenError();
+    const { run } = found;
+    if (found.isDamaged) throw damagedRunError(run.runId);
+    const [event] = row.position > run.tail ? [] : this.#events.readHeads(row.rid, row.position - 1, row.position);
+    const { correlation_id: correlationId, position } = row;
+    if (event?.type !== "hook_created" || event.correlationId !== correlationId || event.data.tokenHash !== tokenHash) {
+      throw damagedTokenError();
+    }
+    return { runId: run.runId, correlationId, position };
   }
 
   /** Take and free tokens as the events say. */
@@ -46,3 +70,8 @@ export class HookTokens {
     this.#removeAll.run(rid);
   }
 }
+
+const damagedTokenError = (): UndecodableError =>
+  new UndecodableError("The store does not agree with itself about the hook that holds this token.", {
+    hint: "The store is damaged: restore it from a backup.",
+  });

@@ -17,7 +17,7 @@ import {
 } from "@perdure/world";
 import { checkpointPagesWithThread } from "./connection.ts";
 import { heartbeatSource, heartbeatThreadData } from "./heartbeat-thread.ts";
-import { type StoredRun, unclaimed } from "./run-rows.ts";
+import { type FoundRun, unclaimed } from "./run-rows.ts";
 import { type Announce, changeOf, type Store } from "./store.ts";
 
 /** More runs than this are told as one hint in any case. */
@@ -44,7 +44,7 @@ export function localClaims(store: Store, hasOwnClock: boolean): WorldClaims {
     heartbeatThread() {
       store.assertOpen();
       if (hasOwnClock) return null;
-      store.db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPagesWithThread}`);
+      store.checkpointAt(checkpointPagesWithThread);
       return { source: heartbeatSource, data: heartbeatThreadData(store.settings.file, store.namespaceId) };
     },
   };
@@ -87,7 +87,12 @@ function nothingToClaim(store: Store, { worker, max }: ClaimRequest): ClaimResul
 function claimRuns(store: Store, { worker, max }: ClaimRequest, announce: Announce): ClaimResult {
   const storeNow = store.settings.now();
   const runs: ClaimedRun[] = [];
-  const take = (stored: StoredRun): void => {
+  const take = (stored: FoundRun): void => {
+    if (stored.isDamaged) {
+      store.runs.parkDamaged(stored.rid, storeNow);
+      announce(changeOf(stored.run, false));
+      return;
+    }
     const { kind, run } = takeOver(stored.run, worker.id, storeNow);
     store.replaceRun(stored, run);
     if (kind === "claimed") runs.push({ run, epoch: run.epoch });
@@ -112,13 +117,13 @@ function lostOwners(store: Store, storeNow: number): readonly string[] {
     .map(({ owner }) => owner);
 }
 
-function heldBy(store: Store, owner: string, workflows: string, limit: number): readonly StoredRun[] {
+function heldBy(store: Store, owner: string, workflows: string, limit: number): readonly FoundRun[] {
   const condition = "owner = ? AND workflow_id IN (SELECT value FROM json_each(?)) ORDER BY rid LIMIT ?";
   return store.runs.select(condition, [owner, workflows, limit]);
 }
 
 /** One seek per workflow, so that runs which this worker cannot drive cost nothing however many are due. */
-function dueRuns(store: Store, workflows: readonly string[], storeNow: number, max: number): readonly StoredRun[] {
+function dueRuns(store: Store, workflows: readonly string[], storeNow: number, max: number): readonly FoundRun[] {
   const condition = `workflow_id = ? AND ${unclaimed} AND wake_at <= ? ORDER BY wake_at, rid LIMIT ?`;
   const due = workflows.flatMap((workflowId) => store.runs.select(condition, [workflowId, storeNow, max]));
   return due.sort((a, b) => (a.run.wakeAt ?? 0) - (b.run.wakeAt ?? 0)).slice(0, max);
@@ -135,10 +140,11 @@ function nextDue(store: Store, workflows: readonly string[]): number | null {
 
 function pollRuns(store: Store, workerId: string, which: "moved" | "held"): readonly PolledRun[] {
   const found = which === "held" ? store.runs.select("owner = ?", [workerId]) : movedRuns(store, workerId);
-  return found.map(({ run: { runId, epoch, tail, status } }) => ({ runId, epoch, tail, status }));
+  const sound = found.filter(({ isDamaged }) => !isDamaged);
+  return sound.map(({ run: { runId, epoch, tail, status } }) => ({ runId, epoch, tail, status }));
 }
 
-function movedRuns(store: Store, workerId: string): readonly StoredRun[] {
+function movedRuns(store: Store, workerId: string): readonly FoundRun[] {
   const storeNow = store.settings.now();
   const moved = "owner = ? AND tail > max(claim_tail, ifnull(append_last, 0))";
   const ended = "ended_owner = ? AND ended_at > ?";

@@ -15,6 +15,7 @@ import {
 } from "@perdure/world";
 import { Refusal } from "./group-commit.ts";
 import type { CachedRun } from "./run-cache.ts";
+import { damagedRunError } from "./run-rows.ts";
 import { type Announce, changeOf, type Store } from "./store.ts";
 
 /**
@@ -51,9 +52,11 @@ function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void
 function readLog(store: Store, runId: string, after: number, limit: number): readonly LogEvent[] {
   const end = limit > 0 ? store.cache.endAfter(runId, after) : null;
   if (end !== null) return [copyOf(end)];
-  const rid = store.runs.ridOf(runId);
-  if (rid === null) return [];
-  const events = store.events.read(rid, after, limit);
+  const found = store.runs.byId(runId);
+  if (found === null) return [];
+  if (found.isDamaged) throw damagedRunError(runId);
+  // Up to the tail that was read: the log may have grown since.
+  const events = store.events.read(found.rid, after, Math.min(found.run.tail, after + limit));
   store.cache.observe(runId, after, events);
   return events;
 }
@@ -74,14 +77,13 @@ function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, ann
   const verdict = admitDriverAppend(entry.run, store.cache.viewOf(entry), request, context);
   if (verdict.kind === "fenced" || verdict.kind === "refused") return verdict;
   if (verdict.kind !== "admitted") {
-    const events = store.events.read(entry.rid, request.after, -1);
+    const events = store.events.read(entry.rid, request.after, tailBefore);
     const reply = { events, tail: tailBefore, storeNow: context.storeNow };
     return verdict.kind === "moved"
       ? { kind: "moved", ...reply }
       : { kind: "appended", ...reply, released: verdict.released };
   }
-  const unseen =
-    request.after < tailBefore ? store.events.read(entry.rid, request.after, tailBefore - request.after) : [];
+  const unseen = store.events.read(entry.rid, request.after, tailBefore);
   writeAdmitted(store, entry, verdict);
   const { run, released } = verdict;
   announce(changeOf(run, released && run.wakeAt !== null));
@@ -109,7 +111,7 @@ function appendOutside(store: Store, entry: CachedRun, request: OutsideAppend, a
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   const { storeNow } = context;
   if (verdict.kind === "duplicate") {
-    const events = store.events.read(entry.rid, verdict.first - 1, verdict.last - verdict.first + 1);
+    const events = store.events.read(entry.rid, verdict.first - 1, verdict.last);
     return { kind: "appended", events, tail: entry.run.tail, storeNow, released: verdict.released };
   }
   writeAdmitted(store, entry, verdict);

@@ -14,7 +14,7 @@ import {
 } from "@perdure/world";
 import type { Refusal } from "./group-commit.ts";
 import { refuseSize } from "./local-log.ts";
-import { type StoredRun, statusNumbers } from "./run-rows.ts";
+import { damagedRunError, type StoredRun, statusNumbers } from "./run-rows.ts";
 import type { SQLInputValue } from "./sqlite.ts";
 import { type Announce, changeOf, isSettled, type Store } from "./store.ts";
 
@@ -63,12 +63,14 @@ function createRun(store: Store, request: CreateRequest, announce: Announce): Cr
 /** The answer when the run id or the key is taken; null when both are free. */
 function existing(store: Store, request: CreateRequest, storeNow: number): CreateResult | null {
   const known = store.runs.byId(request.runId);
+  if (known?.isDamaged === true) throw damagedRunError(request.runId);
   if (known !== null) {
-    const events = store.events.read(known.rid, 0, -1);
+    const events = store.events.read(known.rid, 0, known.run.tail);
     const released = isEagerClaimGone(known.run, request.eager);
     return { kind: "created", run: known.run, events, storeNow, released };
   }
   const holder = request.created.key === null ? null : store.runs.byKey(request.created.key);
+  if (holder?.isDamaged === true) throw damagedRunError(holder.run.runId);
   return holder === null ? null : { kind: "existing", run: holder.run };
 }
 

@@ -67,20 +67,9 @@ export function localWorld(options: LocalWorldOptions = {}): () => Promise<World
 }
 
 function localBundles(store: Store): WorldBundles {
-  const { db, namespaceId } = store;
-  const put = db.prepare(
-    "INSERT INTO bundles (namespace_id, id, bytes, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-  );
-  const get = db.prepare("SELECT bytes FROM bundles WHERE namespace_id = ? AND id = ?");
   return {
-    async put(id, bytes) {
-      await store.write(() => put.run(namespaceId, id, bytes, store.settings.now()));
-    },
-    get: (id) =>
-      store.read(() => {
-        const row = get.get(namespaceId, id) as { readonly bytes: Uint8Array } | undefined;
-        return row?.bytes ?? null;
-      }),
+    put: (id, bytes) => store.write(() => store.bundles.put(id, bytes, store.settings.now())),
+    get: (id) => store.read(() => store.bundles.get(id)),
   };
 }
 

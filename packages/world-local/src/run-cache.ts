@@ -12,7 +12,7 @@
  */
 import { type Admitted, fold, isEnded, isKnownEventType, type LogEvent, type RunRecord, RunView } from "@perdure/world";
 import type { EventRows } from "./event-rows.ts";
-import type { RunRows, StoredRun } from "./run-rows.ts";
+import { damagedRunError, type FoundRun, type RunRows, type StoredRun } from "./run-rows.ts";
 
 /** How much is remembered. */
 export interface CacheBounds {
@@ -66,16 +66,16 @@ export class RunCache {
     this.#foldedEvents = 0;
   }
 
-  /** The run as this transaction sees it; null when there is none. */
+  /** The run as this transaction sees it; null when there is none. Throws `UndecodableError` for a damaged row. */
   get(runId: string): CachedRun | null {
     const known = this.#entries.get(runId);
     if (known === undefined) {
-      const stored = this.#runs.byId(runId);
+      const stored = soundOrNull(this.#runs.byId(runId));
       return stored === null ? null : this.remember(stored, null);
     }
     this.#entries.delete(runId);
     if (known.generation !== this.#generation) {
-      const stored = this.#runs.byId(runId);
+      const stored = soundOrNull(this.#runs.byId(runId));
       if (stored === null || stored.rid !== known.rid) {
         this.#foldedEvents -= known.view?.tail ?? 0;
         return stored === null ? null : this.remember(stored, null);
@@ -111,7 +111,7 @@ export class RunCache {
     if (isEnded(run.status)) return RunView.empty();
     if (view !== null && view.tail === run.tail) return view;
     const base = view !== null && view.tail < run.tail ? view : RunView.empty();
-    const missing = this.#events.readHeads(rid, base.tail);
+    const missing = this.#events.readHeads(rid, base.tail, run.tail);
     this.#foldedEvents += missing.length - (base === view ? 0 : (view?.tail ?? 0));
     entry.view = fold(missing, base, run.runId);
     this.#evict();
@@ -191,4 +191,9 @@ export class RunCache {
       this.#foldedEvents -= entry.view?.tail ?? 0;
     }
   }
+}
+
+function soundOrNull(found: FoundRun | null): StoredRun | null {
+  if (found?.isDamaged === true) throw damagedRunError(found.run.runId);
+  return found;
 }

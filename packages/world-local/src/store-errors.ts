@@ -7,6 +7,7 @@ import { StoreError, type StoreFailure } from "@perdure/errors";
 
 /** Primary result codes that get an answer of their own. */
 export const sqlite = {
+  error: 1,
   perm: 3,
   busy: 5,
   locked: 6,
@@ -16,6 +17,7 @@ export const sqlite = {
   full: 13,
   cannotOpen: 14,
   protocol: 15,
+  constraint: 19,
   noLargeFile: 22,
   notADatabase: 26,
 } as const;
@@ -54,6 +56,14 @@ const explanations: ReadonlyMap<number, Explanation> = new Map([
   [
     sqlite.perm,
     { failure: "STORE_READ_ONLY", what: "may not be accessed", hint: "Give this user access to the file." },
+  ],
+  [
+    sqlite.error,
+    {
+      failure: "STORE_CORRUPT",
+      what: "does not have the tables that its version says",
+      hint: `Another program may have changed them; the cause names the statement's complaint. ${backupHint}`,
+    },
   ],
   [sqlite.corrupt, { failure: "STORE_CORRUPT", what: "is damaged", hint: backupHint }],
   [
@@ -115,6 +125,14 @@ export function lockedError(file: string, waitedMs: number, cause: unknown): Sto
     cause,
     where: { file },
     hint: "Another process holds the write lock: look for a backup tool, a database browser or a stopped process that has the file open (`fuser` or `lsof` lists them). On a network or bind-mounted file system locks may not work at all: move the file to a local disk.",
+  });
+}
+
+/** The file's content contradicts itself; `what` continues "is damaged: ". */
+export function damagedFileError(file: string, what: string): StoreError {
+  return new StoreError("STORE_CORRUPT", `The store ${file} is damaged: ${what}.`, {
+    where: { file },
+    hint: backupHint,
   });
 }
 

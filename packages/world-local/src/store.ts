@@ -7,8 +7,9 @@
 import { statSync } from "node:fs";
 import type { AdmitContext, RunRecord } from "@perdure/world";
 import { isEnded } from "@perdure/world";
+import { BundleRows } from "./bundle-rows.ts";
 import { ChangeSignals, type RunChange } from "./change-signals.ts";
-import { type OpenedFile, openFile } from "./connection.ts";
+import { closeAfterFailure, type OpenedFile, type OpenSettings, openError, openFile } from "./connection.ts";
 import { EventRows } from "./event-rows.ts";
 import { GroupCommit, type Write } from "./group-commit.ts";
 import { HookTokens } from "./hook-tokens.ts";
@@ -16,20 +17,13 @@ import { whileLocked } from "./lock-wait.ts";
 import { RunCache } from "./run-cache.ts";
 import { RunRows, type StoredRun, settledAmong } from "./run-rows.ts";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
-import { closedError, replacedError } from "./store-errors.ts";
+import { closedError, fileSystemError, replacedError, toStoreError } from "./store-errors.ts";
 import { WakeFile } from "./wake-file.ts";
 import { WorkerRows } from "./worker-rows.ts";
 
-/** How often, in milliseconds at the least, a commit makes sure that the path still names the file that is open. */
-const identityCheckMs = 250;
-
-export interface StoreSettings {
-  /** Absolute path of the database file. */
-  readonly file: string;
-  readonly namespace: string;
+export interface StoreSettings extends OpenSettings {
   /** The store's clock: milliseconds since the epoch, an integer. */
   readonly now: () => number;
-  readonly lockWaitMs: number;
   readonly watch: boolean;
   readonly pollMs: number;
 }
@@ -44,6 +38,7 @@ export class Store {
   readonly runs: RunRows;
   readonly events: EventRows;
   readonly tokens: HookTokens;
+  readonly bundles: BundleRows;
   readonly workers: WorkerRows;
   readonly cache: RunCache;
   readonly signals = new ChangeSignals();
@@ -53,8 +48,7 @@ export class Store {
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
   readonly #ownWorkers = new Set<string>();
   readonly #onClose = new Set<(reason: Error) => void>();
-  readonly #identity: string | null;
-  #identityCheckedAt = 0;
+  readonly #identity: string;
   #isReplaced = false;
   #writerVersion = -1;
   #watcherVersion = -1;
@@ -67,7 +61,8 @@ export class Store {
     this.namespaceId = namespaceId;
     this.runs = new RunRows(db, settings.namespace, namespaceId);
     this.events = new EventRows(db);
-    this.tokens = new HookTokens(db, namespaceId);
+    this.tokens = new HookTokens(db, namespaceId, this.runs, this.events);
+    this.bundles = new BundleRows(db, namespaceId);
     this.workers = new WorkerRows(db, namespaceId);
     this.cache = new RunCache(this.runs, this.events);
     this.#dataVersion = db.prepare("PRAGMA data_version");
@@ -90,7 +85,13 @@ export class Store {
   }
 
   static async open(settings: StoreSettings): Promise<Store> {
-    return new Store(settings, await openFile(settings.file, settings.namespace, settings.lockWaitMs));
+    const opened = await openFile(settings);
+    try {
+      return new Store(settings, opened);
+    } catch (error) {
+      closeAfterFailure(opened.db);
+      throw openError(error, settings.file);
+    }
   }
 
   /** The store's clock, if the store is open. */
@@ -112,6 +113,7 @@ export class Store {
   async read<T>(attempt: () => T): Promise<T> {
     return whileLocked(this.settings.file, this.settings.lockWaitMs, () => {
       this.assertOpen();
+      this.#commits.assertReadable();
       return attempt();
     });
   }
@@ -166,14 +168,24 @@ export class Store {
     for (const callback of [...this.#onClose]) callback(closedError(this.settings.file));
     await this.#commits.close();
     this.#wakeFile.close();
-    this.db.close();
+    try {
+      this.db.close();
+    } catch (error) {
+      throw toStoreError(error, this.settings.file);
+    }
   }
 
-  /** A file that was removed or replaced takes commits that nobody will find again. */
+  /** Let a commit copy the log at this many pages of it. */
+  checkpointAt(pages: number): void {
+    try {
+      this.db.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
+    } catch (error) {
+      throw toStoreError(error, this.settings.file);
+    }
+  }
+
+  /** L2: a file that was removed or replaced takes commits that nobody will find again. */
   #assertSameFile(): void {
-    const now = performance.now();
-    if (!this.#isReplaced && now - this.#identityCheckedAt < identityCheckMs) return;
-    this.#identityCheckedAt = now;
     this.#isReplaced ||= identityOf(this.settings.file) !== this.#identity;
     if (this.#isReplaced) throw replacedError(this.settings.file);
   }
@@ -224,10 +236,16 @@ export class Store {
   }
 }
 
-/** Device and number of the file at this path; null when there is none. */
-function identityOf(file: string): string | null {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+/** Device and number of the two files that a commit is found in; the -wal file is there as long as the store is open. */
+function identityOf(file: string): string {
+  try {
+    return [file, `${file}-wal`]
+      .map((path) => statSync(path, { throwIfNoEntry: false }))
+      .map((stats) => (stats === undefined ? "none" : `${stats.dev}:${stats.ino}`))
+      .join(" ");
+  } catch (error) {
+    throw fileSystemError(file, error);
+  }
 }
 
 /** True for a run that nothing more is to be waited for: it has ended, or is parked. */

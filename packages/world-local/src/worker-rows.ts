@@ -1,6 +1,6 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
 import type { Heartbeat, WorkerInfo } from "@perdure/world";
-import type { DatabaseSync, StatementSync } from "./sqlite.ts";
+import { allRows, type DatabaseSync, type StatementSync } from "./sqlite.ts";
 
 /** Announces a worker, or renews it. Parameters: namespace id, worker id, beat (ms), lease (ms), workflow ids as JSON. */
 export const beatSql = `INSERT INTO workers (namespace_id, id, beat_at, lease_ms, workflows) VALUES (?, ?, ?, ?, ?)
@@ -43,11 +43,8 @@ export class WorkerRows {
 
   /** The workers that hold a claim, with their last beat; null for one that never beat or has retired. */
   owners(): readonly { readonly owner: string; readonly beat: Heartbeat | null }[] {
-    const rows = this.#owners.all(
-      this.#namespaceId,
-      this.#namespaceId,
-      this.#namespaceId,
-    ) as unknown as readonly OwnerRow[];
+    const namespaceId = this.#namespaceId;
+    const rows = allRows(this.#owners, namespaceId, namespaceId, namespaceId) as readonly OwnerRow[];
     return rows.map(({ owner, beat_at, lease_ms }) => ({
       owner,
       beat: beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },

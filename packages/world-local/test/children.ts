@@ -12,7 +12,7 @@ export interface Child {
 }
 
 export interface ChildOptions {
-  /** Blocks of 1,024 bytes that a file of the child may grow to; default: no limit. */
+  /** Blocks that a file of the child may grow to, of 512 or 1,024 bytes as the shell counts them; default: no limit. */
   readonly fileBlocks?: number;
 }
 

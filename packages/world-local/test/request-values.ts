@@ -35,8 +35,12 @@ export function creation(n: number, parts: Partial<CreateRequest> = {}): CreateR
 }
 
 /** A creation that a worker claims, and that asks for one hook or nothing. */
-export function eagerCreation(n: number, hookToken: string | null = null, workerId = worker.id): CreateRequest {
-  const at = Date.now();
+export function eagerCreation(
+  n: number,
+  hookToken: string | null = null,
+  workerId = worker.id,
+  at = Date.now(),
+): CreateRequest {
   const started: NewFact = { type: "run_started", correlationId: null, at, data: {}, payload: null };
   const decisions =
     hookToken === null

@@ -4,7 +4,7 @@ import type { Violation } from "../ledger/violation.ts";
 import type { ScheduleOutcome } from "../schedule/run-schedule.ts";
 
 /** A schedule that went wrong. */
-export interface RedSchedule {
+interface RedSchedule {
   readonly seed: number;
   readonly violations: readonly Violation[];
 }

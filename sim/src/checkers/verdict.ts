@@ -15,7 +15,7 @@ import { judgeReplays } from "./replays.ts";
 import { judgePayloads } from "./taken-payloads.ts";
 
 /** One build of the application that runs were started with. */
-export interface KnownBuild {
+interface KnownBuild {
   readonly program: Program;
   readonly bundle: HeldBundle;
 }

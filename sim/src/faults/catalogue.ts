@@ -6,7 +6,7 @@
  */
 
 /** Calls to the store, told apart where the engine takes different paths. */
-export const operations = [
+const operations = [
   "create.eager",
   "create.client",
   "append.speculative",
@@ -32,14 +32,14 @@ export const operations = [
 export type Operation = (typeof operations)[number];
 
 /** `sent`: by the caller, before the store sees it. `applied`: in the store, before the answer leaves. `answered`: at the caller. */
-export const phases = ["sent", "applied", "answered"] as const;
+const phases = ["sent", "applied", "answered"] as const;
 
 export type Phase = (typeof phases)[number];
 
 /** Moments of a process that are no call to the store. */
-export const moments = ["step:begin", "step:end", "timer", "hint"] as const;
+const moments = ["step:begin", "step:end", "timer", "hint"] as const;
 
-export type Moment = (typeof moments)[number];
+type Moment = (typeof moments)[number];
 
 export type Probe = `${Operation}:${Phase}` | Moment;
 

@@ -42,6 +42,8 @@ export interface Plan {
   readonly faultyMs: number;
   /** Whether hints reach workers at all. */
   readonly hints: boolean;
+  /** The first build of the application lacks a step, which a deploy brings. */
+  readonly lacksStep: boolean;
 }
 
 export interface PlannedRun {
@@ -103,6 +105,7 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     targets: drawTargets(seed),
     faultyMs: chance.pick([300, 2_000, 5_000, 10_000]),
     hints: chance.flag(0.75),
+    lacksStep: false,
   };
   return cut(plan.targets.reduce(aim, plan), cuts);
 }
@@ -138,9 +141,10 @@ function aim(plan: Plan, { probe }: Target): Plan {
   if (operation === "append.speculative")
     return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: true } };
   const leading = leadingFaults[operation];
+  const lacksStep = plan.lacksStep || leading === "deploy";
   if (leading === undefined) return { ...plan, faultyMs };
   const rate = Math.max(plan.rates[leading], leadingRates[leading] ?? 0);
-  return { ...plan, faultyMs, rates: { ...plan.rates, [leading]: rate } };
+  return { ...plan, faultyMs, lacksStep, rates: { ...plan.rates, [leading]: rate } };
 }
 
 function cut(plan: Plan, cuts: PlanCuts): Plan {

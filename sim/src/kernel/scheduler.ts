@@ -26,7 +26,7 @@ interface Entry {
 }
 
 /** A schedule that takes more steps than this goes round in circles. */
-export const eventsMax = 200_000;
+const eventsMax = 200_000;
 
 /** The first moment of every schedule: 1 January 2026. */
 export const epoch = Date.UTC(2026, 0, 1);

@@ -2,16 +2,23 @@
  * Which step bodies ran, where and when: what the outside world would have seen of the effects. Judged at the moment of each
  * start, against what the store holds then.
  */
+import type { Env } from "@perdure/core";
 import { getStepMetadata, getWorkflowMetadata } from "@perdure/core/simulation";
 import { isDecisionType } from "@perdure/world";
 import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
 import type { Trace } from "../kernel/trace.ts";
-import type { SimProcess } from "../process/sim-process.ts";
-import { answerOf, errorOf } from "../programs/step-bodies.ts";
+import type { Participant } from "../process/participant.ts";
+import { answerOf, errorOf, type StepAnswer } from "../programs/step-bodies.ts";
 import type { Network } from "../store/network.ts";
 import type { SimStore } from "../store/sim-store.ts";
 import type { Report } from "./violation.ts";
+
+/** Where a body runs. */
+export interface BodyHost extends Participant {
+  readonly workerId: string;
+  readonly env: Pick<Env, "setTimer">;
+}
 
 /** One start of a step body. */
 export interface BodyRun {
@@ -20,7 +27,7 @@ export interface BodyRun {
   readonly name: string;
   readonly attempt: number;
   readonly delivery: number;
-  readonly process: SimProcess;
+  readonly process: BodyHost;
   /** The tail of the log when it started, and the position that had allowed it. */
   readonly tail: number;
   readonly allowedAt: number;
@@ -34,10 +41,12 @@ export interface BodyRun {
 export interface BodyParts {
   readonly scheduler: Scheduler;
   readonly store: SimStore;
-  readonly network: Network;
+  readonly network: Pick<Network, "pass">;
   readonly claims: ClaimWatch;
   readonly trace: Trace;
   readonly report: Report;
+  /** What a body answers; default: what the steps of generated programs do. */
+  readonly answer?: (body: BodyRun, args: readonly unknown[]) => StepAnswer;
 }
 
 export class Bodies {
@@ -51,14 +60,15 @@ export class Bodies {
   }
 
   /** The body of a step: takes its time, and answers as the program's steps do. */
-  async run(process: SimProcess, name: string, args: readonly unknown[]): Promise<unknown> {
+  async run(process: BodyHost, name: string, args: readonly unknown[]): Promise<unknown> {
     const never = new Promise<never>(() => {});
     if (!process.isAlive) return await never;
     const { network } = this.#parts;
     const body = this.#begin(process, name);
     network.pass("step:begin", process);
     if (!process.isAlive) return await never;
-    const answer = answerOf(name, args, body.attempt);
+    const { answer: answerTo = answerToGenerated } = this.#parts;
+    const answer = answerTo(body, args);
     if (answer.latencyMs > 0) await new Promise<void>((resolve) => process.env.setTimer(answer.latencyMs, resolve));
     network.pass("step:end", process);
     if (!process.isAlive) return await never;
@@ -95,7 +105,7 @@ export class Bodies {
     return count;
   }
 
-  #begin(process: SimProcess, name: string): BodyRun {
+  #begin(process: BodyHost, name: string): BodyRun {
     const { stepId: correlationId, attempt, delivery } = getStepMetadata();
     const { workflowRunId: runId } = getWorkflowMetadata();
     const stored = this.#parts.store.run(runId);
@@ -161,5 +171,8 @@ export class Bodies {
     }
   }
 }
+
+const answerToGenerated = ({ name, attempt }: BodyRun, args: readonly unknown[]): StepAnswer =>
+  answerOf(name, args, attempt);
 
 const isSameStart = (a: BodyRun, b: BodyRun): boolean => a.attempt === b.attempt && a.delivery === b.delivery;

@@ -10,7 +10,7 @@ import { bundleGuest, isGuestInput } from "@perdure/core/build-guest";
 import { edited, filesOf, type Mutant } from "./mutant.ts";
 
 /** The root of the repository. */
-const root = join(import.meta.dirname, "../../..");
+export const root = join(import.meta.dirname, "../../..");
 
 const guestFile = "packages/core/src/realm/guest.generated.ts";
 

@@ -4,7 +4,7 @@
  */
 
 /** One place of a source file and what stands there instead. */
-interface Edit {
+export interface Edit {
   /** From the root of the repository. */
   readonly file: string;
   /** Occurs exactly once in the file. */

@@ -16,7 +16,7 @@ export function unreached(summary: Summary) {
   };
 }
 
-export function coverageOf(summary: Summary): Coverage {
+function coverageOf(summary: Summary): Coverage {
   const coverage = new Coverage();
   coverage.add(summary.coverage);
   return coverage;

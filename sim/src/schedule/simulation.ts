@@ -275,9 +275,9 @@ export class Simulation implements Environment {
 
   /** T3: once nothing strikes any more, what is due is done within a sweep, if the workers have room for every run. */
   #judgeLateness(runId: string, position: number, dueAt: number): void {
-    const { setup, runs } = this.#plan;
+    const { setup } = this.#plan;
     const { store } = this;
-    if (setup.claimedRunsMax < runs.length) return;
+    if (setup.claimedRunsMax < this.store.runIds.length) return;
     const lateMs = store.now() - Math.max(dueAt, this.#quietFrom + store.skewMs);
     if (lateMs > setup.sweepMs + latenessMsMax + this.#setBackMs)
       this.report("T3", runId, `a wait ended ${lateMs} ms late, at ${position}`);

@@ -30,8 +30,8 @@ export interface OutsiderParts {
   readonly build: CompiledProgram;
 }
 
-/** An errand gives up after so many sendings. */
-const sendingsMax = 8;
+/** An errand gives up after sending so often. */
+const triesMax = 8;
 /** Nobody sends to a run whose log is longer than this: reading it in every way costs the square of it. */
 const logEventsMax = 150;
 /** A start that failed is tried again after this long. */
@@ -111,8 +111,8 @@ export class Outsiders {
     const payload = dehydrate({ n }, "a payload");
     const { runId, correlationId } = hook;
     const fact = { type: "hook_received" as const, correlationId, at: null, data: { ordinal: 0 }, payload };
-    const sendings = this.#parts.chance.flag(0.1) ? 2 : 1;
-    const results = Array.from({ length: sendings }, () =>
+    const copies = this.#parts.chance.flag(0.1) ? 2 : 1;
+    const results = Array.from({ length: copies }, () =>
       this.#append(client, runId, () => client.world.log.append(runId, { by: "outside", key, fact })),
     );
     for (const result of await Promise.all(results)) this.#note(runId, key, "hook_received", result);
@@ -245,13 +245,13 @@ function packed(bundle: HeldBundle): Uint8Array {
 
 /** A call that is sent again while its outcome is unknown, and soon again when it was refused. Undefined: given up. */
 async function attempt<T>(client: Client, scheduler: Scheduler, call: () => Promise<T>): Promise<T | undefined> {
-  for (let sending = 1; sending <= sendingsMax; sending += 1) {
+  for (let tries = 1; tries <= triesMax; tries += 1) {
     try {
       return await call();
     } catch (error) {
       if (WorkflowRunNotFoundError.is(error)) return undefined;
       if (!StoreError.is(error)) throw error;
-      await new Promise<void>((resolve) => scheduler.after(10 * 2 ** sending, client, resolve));
+      await new Promise<void>((resolve) => scheduler.after(10 * 2 ** tries, client, resolve));
     }
   }
   return undefined;
