@@ -15,14 +15,17 @@ function seen(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** A process that nobody ends is gone after this many milliseconds. */
+const unheardMs = 30_000;
+
 let isFinished = false;
 
-/** Tells how it ended, and ends. */
+/** Tells how it ended. Whoever is told ends the process: one that ended itself might be gone before it was heard. */
 async function finish(message: MutantMessage): Promise<void> {
   if (isFinished) return;
   isFinished = true;
   await tell(message);
-  process.exit(0);
+  setTimeout(() => process.exit(1), unheardMs);
 }
 
 process.on("uncaughtException", (error) => void finish({ kind: "crash", message: seen(error) }));

@@ -274,6 +274,18 @@ describe("console lines", () => {
     expect(execution.takeConsole()).toEqual([]);
   });
 
+  it("are marked so however long the log is, and wherever a call into the realm ends", () => {
+    const many = 1_100;
+    const run = given(`async () => { const h = createHook({ token: "t" }); let n = 0;
+      for await (const payload of h) { console.log(payload); if (++n === ${many}) break; } }`).start();
+    for (let n = 1; n <= many; n += 1) run.receives("hook#1", n);
+    const execution = run.openExecution(realmFor(run.bundle));
+    expect(execution.consume(run.log.slice(1))).toBeNull();
+    const lines = execution.takeConsole();
+    expect(lines).toHaveLength(many);
+    expect(lines.filter(({ replayed }) => !replayed)).toEqual([]);
+  });
+
   it("of a fact that nobody has acted upon yet are new", () => {
     const run = given(source).start().completes("a#1", 0);
     const last = run.log.findIndex((event) => event.type === "step_completed");

@@ -109,6 +109,8 @@ export class Execution {
    * the execution is dead and answers with the same fault for ever.
    */
   consume(events: readonly LogEvent[]): ExecutionFault | null {
+    // What a decision of the log followed from was delivered before, and all that stands before it.
+    for (const { cause } of events) this.#replayedUntil = Math.max(this.#replayedUntil, cause ?? 0);
     for (let start = 0; start < events.length && this.#fault === null; ) {
       const end = endOfSlice(events, start);
       this.#fault = this.#consumeSlice(events.slice(start, end));
@@ -165,16 +167,13 @@ export class Execution {
 
   #consumeSlice(events: readonly LogEvent[]): ExecutionFault | null {
     const deliveries: Delivery[] = [];
-    let lastCause = 0;
     let problem: ExecutionFault | null = null;
     let readable = 0;
     for (const event of events) {
       problem = this.#prepare(event, deliveries);
       if (problem !== null) break;
       readable += 1;
-      lastCause = Math.max(lastCause, event.cause ?? 0);
     }
-    this.#replayedUntil = Math.max(this.#replayedUntil, lastCause);
     const stop = this.#run(deliveries, this.#replayedUntil + 1);
     // What the code asked for before it was stopped may differ from the log already; that is the earlier fault.
     return this.#match(events.slice(0, readable), stop) ?? stop ?? problem;

@@ -99,8 +99,8 @@ export const replayMutants: readonly Mutant[] = [
     edits: [
       {
         file: execution,
-        find: "this.#replayedUntil = Math.max(this.#replayedUntil, lastCause);",
-        replace: "void lastCause;",
+        find: "for (const { cause } of events) this.#replayedUntil = Math.max(this.#replayedUntil, cause ?? 0);",
+        replace: "",
       },
     ],
   },

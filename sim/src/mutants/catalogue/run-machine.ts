@@ -128,8 +128,7 @@ export const runMachineMutants: readonly Mutant[] = [
   {
     name: "stale resident alone",
     breaks: "A resident execution is not fed what was written since it was released.",
-    invariants: ["R4"],
-    coveredBy: "the tail check of speculative appends",
+    invariants: ["Q5", "R4"],
     edits: [staleResident],
   },
   {

@@ -94,7 +94,8 @@ export const turnMutants: readonly Mutant[] = [
     name: "second result sent",
     breaks:
       "A result is not forgotten when its event has come back from the log, and is sent until the store refuses it.",
-    invariants: ["R4"],
+    invariants: ["S1", "R4"],
+    coveredBy: "the rule of the log that a step has one result: the fact that it refuses is dropped",
     edits: [resultKept],
   },
   {
