@@ -78,6 +78,11 @@ export class ClaimWatch {
     for (const { run, epoch } of result.runs) this.#standing(process, run.runId).claimed = epoch;
   }
 
+  /** The process has learnt what became of the run that it created with a first turn, and so claimed as its first epoch. */
+  created(process: string, workerId: string, { runId, owner, epoch }: RunRecord): void {
+    if (epoch > 1 || (owner !== null && owner !== workerId)) this.fenced(process, runId, 1);
+  }
+
   /** The process has learnt that a claim is gone. */
   fenced(process: string, runId: string, epoch: number): void {
     const standing = this.#standing(process, runId);

@@ -89,8 +89,13 @@ export class Network {
       ...inner,
       runs: {
         ...inner.runs,
-        create: (request) =>
-          call(request.eager === null ? "create.client" : "create.eager", () => inner.runs.create(request)),
+        create: async (request) => {
+          const { eager } = request;
+          const operation = eager === null ? "create.client" : "create.eager";
+          const result = await call(operation, () => inner.runs.create(request));
+          if (eager !== null && result.kind === "created") claims.created(from.name, eager.worker, result.run);
+          return result;
+        },
         list: (filter) => call("list", () => inner.runs.list(filter)),
       },
       log: {

@@ -90,7 +90,7 @@ export const guestMutants: readonly Mutant[] = [
   {
     name: "hook awaiters not shared",
     breaks: "Each await of a hook waits for a payload of its own, so a race that is over takes one.",
-    invariants: ["S6", "Q5"],
+    invariants: ["H2", "S6", "Q5"],
     edits: [
       {
         file: hook,

@@ -132,7 +132,7 @@ export const logRuleMutants: readonly Mutant[] = [
   {
     name: "facts behind decisions",
     breaks: "The decisions of an append are written before its facts.",
-    invariants: ["R4", "R6", "Q5"],
+    invariants: ["L2", "R4", "R6", "Q5"],
     edits: [
       {
         file: rules,

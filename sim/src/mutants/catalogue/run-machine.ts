@@ -47,7 +47,7 @@ export const runMachineMutants: readonly Mutant[] = [
   {
     name: "unknown result taken for written",
     breaks: "An append whose answer was lost counts as written.",
-    invariants: ["D3", "S5", "R4"],
+    invariants: ["S5", "R4", "Q5"],
     edits: [
       { file: machine, find: "return this.#onUnknown();", replace: "return this.#onUnknown(now);" },
       {

@@ -227,13 +227,13 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "orphans not restarted",
     breaks: "What an earlier claim left open is not started again.",
-    invariants: ["Q5"],
+    invariants: ["Q1", "Q5"],
     edits: [{ file: turnFacts, find: "facts.push(...restarts(sources));", replace: "void restarts;" }],
   },
   {
     name: "every restart without a fact",
     breaks: "A claim starts the open steps of an earlier one without recording a new delivery.",
-    invariants: ["S3", "S4", "S5", "T1"],
+    invariants: ["D1", "S3", "S4", "S5", "T1"],
     edits: [
       {
         file: heldRun,

@@ -45,7 +45,7 @@ export const workerMutants: readonly Mutant[] = [
   {
     name: "estimate over the wall clock",
     breaks: "The store's clock is estimated over the wall clock of the process, which jumps.",
-    invariants: ["T1", "T3"],
+    invariants: ["T1", "T3", "Q1"],
     edits: [
       {
         file: drive,
