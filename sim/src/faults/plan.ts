@@ -131,7 +131,7 @@ const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
 
 /** Makes sure that what a target needs can happen at all: its call has to be made before a fault can strike it. */
 function aim(plan: Plan, { probe }: Target): Plan {
-  const operation = probe.slice(0, probe.indexOf(":"));
+  const operation = operationOf(probe);
   const faultyMs = Math.max(plan.faultyMs, 2_000);
   if (probe === "hint") return { ...plan, faultyMs, hints: true };
   if (operation === "create.eager")
@@ -204,12 +204,22 @@ function drawRates(chance: Chance): Plan["rates"] {
 
 const targetsPerPlan = 3;
 
-/** Walks through all pairs, so that each is tried as often as the others. One plan's targets are of one call. */
+/**
+ * The first walks through all pairs, so that each is tried as often as the others; the others strike the same call, half of
+ * the time at the same pass: two faults at once are worse than each alone.
+ */
 function drawTargets(seed: number): Target[] {
   const chance = Chance.of(seed, "targets");
-  return Array.from({ length: targetsPerPlan }, (_, index) => {
-    const pair = possiblePairs[(seed * targetsPerPlan + index) % possiblePairs.length];
-    invariant(pair !== undefined, "some fault is possible somewhere");
-    return { probe: pair[0], fault: pair[1], nth: chance.pick([1, 1, 1, 2, 3, 5]) };
+  const first = possiblePairs[seed % possiblePairs.length];
+  invariant(first !== undefined, "some fault is possible somewhere");
+  const [probe, fault] = first;
+  const nth = chance.pick([1, 1, 1, 2, 3, 5]);
+  const near = possiblePairs.filter(([other]) => operationOf(other) === operationOf(probe));
+  const others = Array.from({ length: targetsPerPlan - 1 }, (): Target => {
+    const pair = chance.oneOf(near) ?? first;
+    return { probe: pair[0], fault: pair[1], nth: chance.flag(0.5) ? nth : chance.pick([1, 2, 3]) };
   });
+  return [{ probe, fault, nth }, ...others];
 }
+
+const operationOf = (probe: Probe): string => probe.slice(0, Math.max(0, probe.indexOf(":"))) || probe;

@@ -171,10 +171,10 @@ export class Simulation implements Environment {
         this.#jumpStoreClock(chance.between(-storeJumpMs, storeJumpMs));
         break;
       case "cancel":
-        this.outsiders.cancelSomeRun();
+        this.outsiders.cancelSomeRun(chance.flag(0.5));
         break;
       case "payload storm":
-        this.outsiders.sendPayloads(chance.between(1, 8));
+        this.outsiders.sendPayloads(chance.between(1, 8), chance.flag(0.5));
         break;
       default:
         if (who instanceof SimProcess) this.#strikeProcess(fault, who);

@@ -3,7 +3,7 @@
  * way back, and at each of them a fault can strike. The store itself is never wrong.
  */
 import { StoreError } from "@perdure/errors";
-import type { AppendRequest, LogEvent, WakeHint, World } from "@perdure/world";
+import type { AppendRequest, AppendResult, LogEvent, WakeHint, World } from "@perdure/world";
 import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import type { Fault, Operation, Phase, Probe } from "../faults/catalogue.ts";
 import type { Striker } from "../faults/striker.ts";
@@ -185,7 +185,22 @@ export class Network {
     );
   }
 
-  #apply<T>({ from, operation, apply }: Call<T>): Promise<T> {
+  /** The store as somebody sees it who stands beside it: what he writes is there at once, before what is under way. */
+  connectBeside(from: Participant): World {
+    const inner = this.#parts.store.connect();
+    return {
+      ...inner,
+      log: {
+        ...inner.log,
+        append: (runId, request) => {
+          const apply = (): Promise<AppendResult> => inner.log.append(runId, request);
+          return this.#apply({ from, operation: operationOf(request), apply });
+        },
+      },
+    };
+  }
+
+  #apply<T>({ from, operation, apply }: Pick<Call<T>, "from" | "operation" | "apply">): Promise<T> {
     const { trace, scheduler, onApplied } = this.#parts;
     const answer = apply();
     trace.add(scheduler.now, "store", `${operation} of ${from.name}`);

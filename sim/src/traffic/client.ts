@@ -9,14 +9,13 @@ export class Client implements Participant {
   readonly world: World;
   isAlive = true;
   pausedUntil = 0;
-  readonly #network: Network;
   readonly #now: () => number;
 
-  constructor(name: string, network: Network, now: () => number) {
+  /** `isBeside`: nothing lies between it and the store. */
+  constructor(name: string, network: Network, now: () => number, isBeside = false) {
     this.name = name;
-    this.#network = network;
     this.#now = now;
-    this.world = this.#network.connect(this);
+    this.world = isBeside ? network.connectBeside(this) : network.connect(this);
   }
 
   enter(): void {}

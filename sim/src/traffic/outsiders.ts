@@ -53,14 +53,17 @@ export class Outsiders {
     return this.#waiting.size === 0;
   }
 
-  /** Send so many payloads, each to an open hook of chance, but for runs whose log is long. */
-  sendPayloads(count: number): void {
+  /**
+   * Send so many payloads, each to an open hook of chance, but for runs whose log is long. `atOnce`: the first of them is
+   * there before anything that is under way.
+   */
+  sendPayloads(count: number, atOnce = false): void {
     const { store, chance } = this.#parts;
     const isLong = (runId: string): boolean => (store.run(runId)?.run.tail ?? 0) > logEventsMax;
     const tokens = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId)).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
       const token = chance.oneOf(tokens);
-      if (token !== undefined) this.#errand((client, n) => this.#send(client, token, n));
+      if (token !== undefined) this.#errand((client, n) => this.#send(client, token, n), atOnce && index === 0);
     }
   }
 
@@ -74,10 +77,10 @@ export class Outsiders {
     }
   }
 
-  cancelSomeRun(): void {
+  cancelSomeRun(atOnce = false): void {
     const { store, chance } = this.#parts;
     const runId = chance.oneOf(store.runIds);
-    if (runId !== undefined) this.#errand((client) => this.#cancel(client, runId));
+    if (runId !== undefined) this.#errand((client) => this.#cancel(client, runId), atOnce);
   }
 
   /** Somebody who does not know yet that a run is over cancels it, and sends a payload to a hook that it had. */
@@ -93,12 +96,13 @@ export class Outsiders {
   }
 
   /** `n` is the number of the errand, and of no other. */
-  #errand(run: (client: Client, n: number) => Promise<void>): void {
+  #errand(run: (client: Client, n: number) => Promise<void>, atOnce = false): void {
     const { network, scheduler } = this.#parts;
     this.#count += 1;
     const n = this.#count;
-    const client = new Client(`client-${n}`, network, () => scheduler.now);
-    scheduler.after(0, client, () => void run(client, n));
+    const client = new Client(`client-${n}`, network, () => scheduler.now, atOnce);
+    if (atOnce) void run(client, n);
+    else scheduler.after(0, client, () => void run(client, n));
   }
 
   async #send(client: Client, token: string, n: number): Promise<void> {
