@@ -7,13 +7,11 @@ import { campaignText, unreached } from "../report/campaign-text.ts";
 import { runCampaign } from "./campaign.ts";
 
 const count = process.env["PERDURE_LONG"] === "1" ? 20_000 : 2_000;
-/** Other tests run beside it. */
-const workers = 1;
 const msMax = 60 * 60_000;
 
 it(`${count} schedules under faults break no invariant`, { timeout: msMax }, async () => {
   const beganAt = performance.now();
-  const summary = await runCampaign({ from: 0, count, workers });
+  const summary = await runCampaign({ from: 0, count });
   process.stdout.write(`${campaignText(summary, (performance.now() - beganAt) / 1_000)}\n`);
   expect(summary.red).toEqual([]);
   expect(summary.unrepeatable).toEqual([]);

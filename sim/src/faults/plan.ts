@@ -108,7 +108,9 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     hints: chance.flag(0.75),
     lacksStep: false,
   };
-  return cut(plan.targets.reduce(aim, plan), cuts);
+  const pauses = plan.targets.some(({ fault }) => fault === "pause");
+  const peopled = pauses ? { ...plan, processCount: Math.max(2, processCount) } : plan;
+  return cut(plan.targets.reduce(aim, peopled), cuts);
 }
 
 /** The least rates of faults that lead to calls which are rare otherwise, for plans that aim at those calls. */
@@ -118,9 +120,11 @@ const leadingFaults: Readonly<Record<string, Fault>> = {
   retire: "stop",
   "poll.held": "lost answer",
   "append.cancel": "cancel",
+  "append.decisions": "payload storm",
   "append.payload": "payload storm",
   find: "payload storm",
 };
+/** Low enough that runs get on, high enough that the call is made in most schedules. */
 const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
   deploy: 0.01,
   stop: 0.01,
@@ -215,7 +219,9 @@ function drawTargets(seed: number): Target[] {
   const [probe, fault] = first;
   const nth = chance.pick([1, 1, 1, 2, 3, 5]);
   const near = possiblePairs.filter(([other]) => operationOf(other) === operationOf(probe));
-  const others = Array.from({ length: targetsPerPlan - 1 }, (): Target => {
+  const others = Array.from({ length: targetsPerPlan - 1 }, (_, index): Target => {
+    // The answer is lost, and who waits for it stands still, so that another takes over meanwhile.
+    if (index === 0 && fault.startsWith("lost ") && chance.flag(0.5)) return { probe, fault: "pause", nth };
     const pair = chance.oneOf(near) ?? first;
     return { probe: pair[0], fault: pair[1], nth: chance.flag(0.5) ? nth : chance.pick([1, 2, 3]) };
   });

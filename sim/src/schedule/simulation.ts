@@ -150,7 +150,7 @@ export class Simulation implements Environment {
   }
 
   /** Something strikes that is not about one call. */
-  strike(fault: Fault, _probe: Probe, who: Participant): void {
+  strike(fault: Fault, _probe: Probe, who: Participant, runId: string | null = null): void {
     const { scheduler, network } = this;
     const chance = this.#chance;
     switch (fault) {
@@ -174,7 +174,7 @@ export class Simulation implements Environment {
         this.outsiders.cancelSomeRun(chance.flag(0.5));
         break;
       case "payload storm":
-        this.outsiders.sendPayloads(chance.between(1, 8), chance.flag(0.5));
+        this.outsiders.sendPayloads(chance.between(1, 8), { atOnce: chance.flag(0.5), runId });
         break;
       default:
         if (who instanceof SimProcess) this.#strikeProcess(fault, who);

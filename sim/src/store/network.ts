@@ -15,7 +15,8 @@ import type { SimStore } from "./sim-store.ts";
 
 /** What a strike does that is not about one call. */
 export interface Environment {
-  strike(fault: Fault, probe: Probe, who: Participant): void;
+  /** `runId`: the run that the struck call is about; null: none, or many. */
+  strike(fault: Fault, probe: Probe, who: Participant, runId: string | null): void;
 }
 
 export interface NetworkParts {
@@ -84,7 +85,8 @@ export class Network {
       if (isFence(value)) claims.fenced(from.name, runId, epoch);
       return value;
     };
-    const call = <T>(operation: Operation, apply: () => Promise<T>): Promise<T> => this.#call(from, operation, apply);
+    const call = <T>(operation: Operation, apply: () => Promise<T>, runId: string | null = null): Promise<T> =>
+      this.#call(from, operation, apply, runId);
     return {
       ...inner,
       runs: {
@@ -99,10 +101,10 @@ export class Network {
         list: (filter) => call("list", () => inner.runs.list(filter)),
       },
       log: {
-        read: (runId, range) => call("read", () => inner.log.read(runId, range)),
+        read: (runId, range) => call("read", () => inner.log.read(runId, range), runId),
         append: (runId, request) => {
           const apply = () => claims.append(runId, request, () => inner.log.append(runId, request));
-          const answer = call(operationOf(request), apply);
+          const answer = call(operationOf(request), apply, runId);
           return request.by === "driver"
             ? learn(runId, request.epoch, answer, ({ kind }) => kind === "fenced")
             : answer;
@@ -119,7 +121,7 @@ export class Network {
           call(which === "held" ? "poll.held" : "poll", () => inner.claims.poll(workerId, which)),
         release: (runId, release) => {
           const apply = () => claims.release(runId, release, () => inner.claims.release(runId, release));
-          return learn(runId, release.epoch, call("release", apply), (answer) => answer === "fenced");
+          return learn(runId, release.epoch, call("release", apply, runId), (answer) => answer === "fenced");
         },
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
@@ -137,7 +139,7 @@ export class Network {
   }
 
   /** Tells the environment of what strikes at a probe, and gives back what concerns the call itself. */
-  pass(probe: Probe, who: Participant): ReadonlySet<Fault> {
+  pass(probe: Probe, who: Participant, runId: string | null = null): ReadonlySet<Fault> {
     const { striker, environment, trace, scheduler } = this.#parts;
     const strikes = striker.pass(probe);
     if (strikes.length === 0) return nothing;
@@ -147,7 +149,7 @@ export class Network {
       striker.struck(probe, fault);
       trace.add(scheduler.now, who.name, `! ${fault} at ${probe}`);
       if (callFaults.has(fault)) own.add(fault);
-      else environment.strike(fault, probe, who);
+      else environment.strike(fault, probe, who, runId);
     }
     return own;
   }
@@ -158,12 +160,12 @@ export class Network {
     return chance.int(3) + (delayed ? chance.heavyTail(delayMsMax) : 0);
   }
 
-  #call<T>(from: Participant, operation: Operation, apply: () => Promise<T>): Promise<T> {
+  #call<T>(from: Participant, operation: Operation, apply: () => Promise<T>, runId: string | null): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // A process that is gone waits for ever.
     if (!from.isAlive) return promise;
     const { scheduler, chance } = this.#parts;
-    const strikes = this.pass(`${operation}:sent`, from);
+    const strikes = this.pass(`${operation}:sent`, from, runId);
     const call: Call<T> = { from, operation, apply, resolve, reject, isOld: strikes.has("old prefix") };
     const ms = this.latencyMs(strikes.has("delay"));
     if (scheduler.now < this.outageUntil || strikes.has("refused")) {

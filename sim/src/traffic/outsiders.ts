@@ -55,12 +55,15 @@ export class Outsiders {
 
   /**
    * Send so many payloads, each to an open hook of chance, but for runs whose log is long. `atOnce`: the first of them is
-   * there before anything that is under way.
+   * there before anything that is under way. `runId`: to a hook of this run, if it has one.
    */
-  sendPayloads(count: number, atOnce = false): void {
+  sendPayloads(count: number, options: { readonly atOnce?: boolean; readonly runId?: string | null } = {}): void {
     const { store, chance } = this.#parts;
+    const { atOnce = false, runId: wanted = null } = options;
     const isLong = (runId: string): boolean => (store.run(runId)?.run.tail ?? 0) > logEventsMax;
-    const tokens = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId)).map(([token]) => token);
+    const hooks = [...store.space.tokens].filter(([, { runId }]) => !isLong(runId));
+    const near = hooks.filter(([, { runId }]) => runId === wanted);
+    const tokens = (near.length > 0 ? near : hooks).map(([token]) => token);
     for (let index = 0; index < count; index += 1) {
       const token = chance.oneOf(tokens);
       if (token !== undefined) this.#errand((client, n) => this.#send(client, token, n), atOnce && index === 0);

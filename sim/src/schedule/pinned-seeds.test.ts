@@ -1,0 +1,21 @@
+/**
+ * Seeds that were red once, each by the defect that it is named after, and are again when the mend is taken back (the mutant of
+ * the same name). They run here as they are, so that the schedule which found a defect is never lost.
+ */
+import { describe, expect, it } from "vitest";
+import { runSchedule } from "./run-schedule.ts";
+
+const pinned: readonly (readonly [defect: string, seed: number])[] = [
+  ["old prefix taken for the log", 42],
+  ["retry due waits in a busy loop", 41],
+  ["lost claims never given back", 62],
+  ["double claims never given back", 393],
+  ["estimate over the wall clock", 17],
+];
+
+describe("seeds that were red once", () => {
+  it.each(pinned)("%s (seed %i)", async (_defect, seed) => {
+    const { violations } = await runSchedule({ seed });
+    expect(violations).toEqual([]);
+  });
+});
