@@ -66,6 +66,8 @@ export async function runSchedule(
   await safetyPhase(simulation, plan);
   await livenessPhase(simulation);
   await latePhase(simulation);
+  // A creation that was sent twice may have come as late, and is a run like any other.
+  if (!simulation.isSettled) await livenessPhase(simulation);
   simulation.scheduler.finish();
   return outcomeOf(simulation, plan, built);
 }

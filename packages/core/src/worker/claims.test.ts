@@ -53,6 +53,31 @@ describe("Q1: a run that its worker does not know to hold", () => {
   });
 });
 
+it("Q1: a run that is written to while its bundle cannot be had is given back soon, and not only at the next look", async () => {
+  let failed = 0;
+  const wrap = (world: World): World => ({
+    ...world,
+    bundles: {
+      ...world.bundles,
+      get: async (id) => {
+        failed += 1;
+        if (failed === 1) throw new StoreError("STORE_UNAVAILABLE", "no answer");
+        return await world.bundles.get(id);
+      },
+    },
+    claims: {
+      ...world.claims,
+      // As if somebody had written between the claim and the release.
+      release: async (runId, request) =>
+        failed === 1 && (failed += 1) === 2 ? "moved" : await world.claims.release(runId, request),
+    },
+  });
+  const harness = new Harness({ wrap });
+  await harness.worker();
+  const runId = await harness.create(program(sum, steps), [2]);
+  expect(await harness.result(runId, 5_000)).toBe(2);
+});
+
 describe("L8: a copy of the store that lags behind", () => {
   it.each([0, 1, 3])("answers with %i events of the log, and nothing is decided on them", async (prefix) => {
     let old = 0;

@@ -189,7 +189,9 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
-      if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
+      // A worker that stops leaves what it abandons to its retirement: bodies of it may be at work.
+      const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;
+      if (asks && !this.#stopping) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
       if (mayClaim && room > 0) {
@@ -277,7 +279,9 @@ export class EngineWorker {
       } else {
         onError(error);
         const wakeAt = this.#storeNow() + settings.sweepMs;
-        await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
+        const back = await world.claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
+        // Somebody wrote meanwhile: it is held still, and nobody drives it.
+        if (back === "moved") this.#mayHoldMore = true;
       }
     }
     return null;
