@@ -25,8 +25,8 @@ export const workerMutants: readonly Mutant[] = [
     edits: [
       {
         file: worker,
-        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();",
-        replace: "void this.#giveBackUndriven;",
+        find: "const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;",
+        replace: "const asks = env.elapsed() < 0;",
       },
     ],
   },
@@ -117,8 +117,8 @@ export const workerMutants: readonly Mutant[] = [
     edits: [
       {
         file: worker,
-        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();",
-        replace: "if (this.#mayHoldMore) await this.#giveBackUndriven();",
+        find: "const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;",
+        replace: "const asks = this.#mayHoldMore;",
       },
     ],
   },
@@ -134,5 +134,17 @@ export const workerMutants: readonly Mutant[] = [
         replace: "",
       },
     ],
+  },
+  {
+    name: "run without its bundle kept when it moved",
+    breaks: "A run whose bundle cannot be had, and that is written to meanwhile, is held until the next look.",
+    invariants: ["T3", "Q5"],
+    edits: [{ file: worker, find: 'if (back === "moved") this.#mayHoldMore = true;', replace: "void back;" }],
+  },
+  {
+    name: "abandoned runs given back",
+    breaks: "A worker that stops gives back runs whose bodies are still at work.",
+    invariants: ["S3"],
+    edits: [{ file: worker, find: "if (asks && !this.#stopping) await", replace: "if (asks) await" }],
   },
 ];
