@@ -55,6 +55,7 @@ describe("Q1: a run that its worker does not know to hold", () => {
 
 it("Q1: a run that is written to while its bundle cannot be had is given back soon, and not only at the next look", async () => {
   let failed = 0;
+  let moves = 0;
   const wrap = (world: World): World => ({
     ...world,
     bundles: {
@@ -68,8 +69,10 @@ it("Q1: a run that is written to while its bundle cannot be had is given back so
     claims: {
       ...world.claims,
       // As if somebody had written between the claim and the release.
-      release: async (runId, request) =>
-        failed === 1 && (failed += 1) === 2 ? "moved" : await world.claims.release(runId, request),
+      release: async (runId, request) => {
+        moves += 1;
+        return moves === 1 ? "moved" : await world.claims.release(runId, request);
+      },
     },
   });
   const harness = new Harness({ wrap });
