@@ -6,12 +6,13 @@
  */
 
 /** Calls to the store, told apart where the engine takes different paths. */
-const operations = [
+export const operations = [
   "create.eager",
   "create.client",
   "append.speculative",
   "append.facts",
   "append.decisions",
+  "append.release",
   "append.payload",
   "append.cancel",
   "read",

@@ -5,7 +5,7 @@
 import { invariant } from "@perdure/errors";
 import type { IsolationMode } from "@perdure/world";
 import { Chance } from "../kernel/chance.ts";
-import { type Fault, faults, type Probe, possiblePairs } from "./catalogue.ts";
+import { type Fault, faults, type Operation, operations, type Probe, possiblePairs } from "./catalogue.ts";
 
 /** One fault that strikes for certain: at the n-th time that the probe is passed. */
 export interface Target {
@@ -42,8 +42,10 @@ export interface Plan {
   readonly faultyMs: number;
   /** Whether hints reach workers at all. */
   readonly hints: boolean;
-  /** The first build of the application lacks a step, which a deploy brings. */
-  readonly lacksStep: boolean;
+  /** The first build of the application has no steps, which a deploy brings. */
+  readonly lacksSteps: boolean;
+  /** The program waits for payloads and time, and calls no step. */
+  readonly listens: boolean;
 }
 
 export interface PlannedRun {
@@ -106,11 +108,20 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     targets: drawTargets(seed),
     faultyMs: chance.pick([300, 2_000, 5_000, 10_000]),
     hints: chance.flag(0.75),
-    lacksStep: false,
+    lacksSteps: false,
+    listens: false,
   };
-  const pauses = plan.targets.some(({ fault }) => fault === "pause");
-  const peopled = pauses ? { ...plan, processCount: Math.max(2, processCount) } : plan;
-  return cut(plan.targets.reduce(aim, peopled), cuts);
+  return cut(plan.targets.reduce(aim, withSuccessor(plan)), cuts);
+}
+
+const slowSuccessorRate = 0.15;
+
+/** Where a process stands still, another one has to be there; one that is slow where an answer was lost as well. */
+function withSuccessor(plan: Plan): Plan {
+  const strikes = (fault: Fault): boolean => plan.targets.some((target) => target.fault === fault);
+  if (!strikes("pause")) return plan;
+  const delay = strikes("lost answer") ? Math.max(plan.rates.delay, slowSuccessorRate) : plan.rates.delay;
+  return { ...plan, processCount: Math.max(2, plan.processCount), rates: { ...plan.rates, delay } };
 }
 
 /** The least rates of faults that lead to calls which are rare otherwise, for plans that aim at those calls. */
@@ -121,6 +132,7 @@ const leadingFaults: Readonly<Record<string, Fault>> = {
   "poll.held": "lost answer",
   "append.cancel": "cancel",
   "append.decisions": "payload storm",
+  "append.release": "payload storm",
   "append.payload": "payload storm",
   find: "payload storm",
 };
@@ -131,6 +143,15 @@ const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
   "lost answer": 0.1,
   cancel: 0.004,
   "payload storm": 0.02,
+};
+
+/** What has to strike for certain before such a call is made. */
+const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
+  unpark: [{ probe: "park:answered", fault: "deploy", nth: 1 }],
+  "append.cancel": [
+    { probe: "step:begin", fault: "cancel", nth: 1 },
+    { probe: "timer", fault: "cancel", nth: 8 },
+  ],
 };
 
 /** Makes sure that what a target needs can happen at all: its call has to be made before a fault can strike it. */
@@ -145,11 +166,18 @@ function aim(plan: Plan, { probe }: Target): Plan {
   if (operation === "append.facts") return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: false } };
   if (operation === "append.speculative")
     return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: true } };
+  if (operation === "append.release")
+    return lead({ ...plan, listens: true, setup: { ...plan.setup, compareAndAppend: true, holdMs: 1 } }, operation, faultyMs);
+  return lead(plan, operation, faultyMs);
+}
+
+function lead(plan: Plan, operation: string, faultyMs: number): Plan {
   const leading = leadingFaults[operation];
-  const lacksStep = plan.lacksStep || leading === "deploy";
+  const lacksSteps = plan.lacksSteps || leading === "deploy";
   if (leading === undefined) return { ...plan, faultyMs };
   const rate = Math.max(plan.rates[leading], leadingRates[leading] ?? 0);
-  return { ...plan, faultyMs, lacksStep, rates: { ...plan.rates, [leading]: rate } };
+  const targets = [...plan.targets, ...(leadingTargets[operation] ?? [])];
+  return { ...plan, faultyMs, lacksSteps, targets, rates: { ...plan.rates, [leading]: rate } };
 }
 
 function cut(plan: Plan, cuts: PlanCuts): Plan {
@@ -209,8 +237,9 @@ function drawRates(chance: Chance): Plan["rates"] {
 const targetsPerPlan = 3;
 
 /**
- * The first walks through all pairs, so that each is tried as often as the others; the others strike the same call, half of
- * the time at the same pass: two faults at once are worse than each alone.
+ * The first walks through all pairs, so that each is tried as often as the others. The others strike the same call, half of
+ * the time at the same pass, because two faults at once are worse than each alone; or somewhere an answer is lost while who
+ * waits for it stands still, so that another takes over meanwhile.
  */
 function drawTargets(seed: number): Target[] {
   const chance = Chance.of(seed, "targets");
@@ -218,14 +247,29 @@ function drawTargets(seed: number): Target[] {
   invariant(first !== undefined, "some fault is possible somewhere");
   const [probe, fault] = first;
   const nth = chance.pick([1, 1, 1, 2, 3, 5]);
-  const near = possiblePairs.filter(([other]) => operationOf(other) === operationOf(probe));
-  const others = Array.from({ length: targetsPerPlan - 1 }, (_, index): Target => {
-    // The answer is lost, and who waits for it stands still, so that another takes over meanwhile.
-    if (index === 0 && fault.startsWith("lost ") && chance.flag(0.5)) return { probe, fault: "pause", nth };
-    const pair = chance.oneOf(near) ?? first;
-    return { probe: pair[0], fault: pair[1], nth: chance.flag(0.5) ? nth : chance.pick([1, 2, 3]) };
-  });
+  const others = chance.flag(0.15) ? lostWhileAway(chance) : near(chance, { probe, fault, nth });
   return [{ probe, fault, nth }, ...others];
 }
+
+function near(chance: Chance, { probe, fault, nth }: Target): Target[] {
+  const pairs = possiblePairs.filter(([other]) => operationOf(other) === operationOf(probe));
+  return Array.from({ length: targetsPerPlan - 1 }, () => {
+    const [otherProbe, otherFault] = chance.oneOf(pairs) ?? [probe, fault];
+    return { probe: otherProbe, fault: otherFault, nth: chance.flag(0.5) ? nth : chance.pick([1, 2, 3]) };
+  });
+}
+
+function lostWhileAway(chance: Chance): Target[] {
+  const probe: Probe = `${chance.pick(operations)}:applied`;
+  const nth = chance.pick([1, 1, 2, 3]);
+  return [
+    { probe, fault: "lost answer", nth },
+    { probe, fault: "pause", nth },
+  ];
+}
+
+/** Whether a fault is bound to strike one of these calls, if it is made. */
+export const aimsAt = (plan: Plan, operations: readonly Operation[]): boolean =>
+  plan.targets.some(({ probe }) => (operations as readonly string[]).includes(operationOf(probe)));
 
 const operationOf = (probe: Probe): string => probe.slice(0, Math.max(0, probe.indexOf(":"))) || probe;

@@ -18,6 +18,9 @@ function seen(error: unknown): string {
 /** A process that nobody ends is gone after this many milliseconds. */
 const unheardMs = 30_000;
 
+/** A mutant that shows at some calls only is looked for everywhere in this many schedules. */
+const aimlessSchedules = 50;
+
 let isFinished = false;
 
 /** Tells how it ended. Whoever is told ends the process: one that ended itself might be gone before it was heard. */
@@ -36,8 +39,11 @@ async function hunt(): Promise<MutantMessage> {
   if (mutant === undefined) throw new TypeError(`There is no mutant "${name}".`);
   await install(mutant);
   const { runSchedule } = await import("../schedule/run-schedule.ts");
+  const { planOf, aimsAt } = await import("../faults/plan.ts");
+  const { aims } = mutant;
   for (let seed = 0; seed < schedulesMax; seed += 1) {
     if (performance.now() - startedAt > limitMs) return { kind: "green", schedules: seed };
+    if (aims !== undefined && seed >= aimlessSchedules && !aimsAt(planOf(seed), aims)) continue;
     await tell({ kind: "schedule", seed });
     // The first violation is enough: what comes after it may never end.
     await runSchedule({ seed }, false, ({ invariant, message }) => void finish({ kind: "red", invariant, message }));

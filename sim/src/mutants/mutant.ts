@@ -3,6 +3,8 @@
  * was started for it; no published file knows of it.
  */
 
+import type { Operation } from "../faults/catalogue.ts";
+
 /** One place of a source file and what stands there instead. */
 export interface Edit {
   /** From the root of the repository. */
@@ -23,6 +25,8 @@ export interface Mutant {
   readonly pair?: true;
   /** The guard that still stands and hides this mutant: it is expected to survive. */
   readonly coveredBy?: string;
+  /** It shows at these calls only: after the first schedules, those that no fault is aimed at there are left out. */
+  readonly aims?: readonly Operation[];
   /** How it shows itself when no checker can say it: the process comes to no end. */
   readonly effect?: "hang";
 }

@@ -18,6 +18,8 @@ export interface ProgramFeatures {
   readonly floating?: boolean;
   readonly failures?: boolean;
   readonly races?: boolean;
+  /** Waits for payloads and for time, in several places at once, and calls no step. Default: false, never left to chance. */
+  readonly listening?: boolean;
   /** About how many events the log of a run may come to; default: 12 to 45, for one program in sixteen up to 180. */
   readonly size?: number;
 }
@@ -124,8 +126,11 @@ class StatementMaker {
   }
 
   #statement(depth: number): Statement {
-    const nested = depth > 0 && this.#budget > 0 ? this.#nested(depth) : [];
-    const make = this.#chance.weigh([...this.#flat(), ...nested]);
+    const nests = depth > 0 && this.#budget > 0;
+    const listens = this.#wanted.listening === true;
+    const flat = listens ? this.#pauses() : this.#flat();
+    const nested = listens ? this.#listeners(depth) : this.#nested(depth);
+    const make = this.#chance.weigh(nests ? [...flat, ...nested] : flat);
     return make === undefined ? { kind: "log", level: "info" } : make();
   }
 
@@ -157,6 +162,21 @@ class StatementMaker {
       [hooks === false ? 0 : 1.6, () => this.#hook(depth)],
       [1, () => this.#try(depth)],
       [0.6, () => this.#recurse(depth)],
+    ];
+  }
+
+  #pauses(): readonly (readonly [number, Maker])[] {
+    return [
+      [2, () => ({ kind: "await", operation: this.#make.longSleep() })],
+      [1, () => ({ kind: "await", operation: this.#make.sleep() })],
+      [0.5, () => ({ kind: "log", level: "info" })],
+    ];
+  }
+
+  #listeners(depth: number): readonly (readonly [number, Maker])[] {
+    return [
+      [4, () => this.#hookOf(this.#chance.pick(["iterate", "carry", "race"]), depth)],
+      [2, () => this.#late(depth)],
     ];
   }
 
@@ -199,7 +219,8 @@ class StatementMaker {
   }
 
   #late(depth: number): Statement {
-    const operation: Operation = this.#chance.flag(0.75) ? this.#make.anyCall() : this.#make.branch(depth - 1);
+    const branches = this.#wanted.listening === true || this.#chance.flag(0.25);
+    const operation: Operation = branches ? this.#make.branch(depth - 1) : this.#make.anyCall();
     const late: Statement = { kind: "late", operation, body: this.#block(depth - 1) };
     return this.#chance.flag(0.8) ? this.#caught(late) : late;
   }
@@ -243,7 +264,7 @@ class StatementMaker {
   #hookOf(use: HookUse, depth: number): Statement {
     const rounds = this.#chance.between(1, 3);
     this.#spend(2 + rounds * 2);
-    const reacts = !this.#wanted.confluent && this.#chance.flag(0.6);
+    const reacts = !this.#wanted.confluent && (this.#wanted.listening === true || this.#chance.flag(0.6));
     return {
       kind: "hook",
       use,

@@ -19,29 +19,38 @@ export interface BuiltProgram {
   readonly realms: ReplayRealms;
 }
 
-/** The program of the schedule before: the next one mostly has the same. */
-let latest: { readonly key: string; readonly built: Promise<BuiltProgram> } | null = null;
+/** The programs of the schedules before: the next one mostly has one of them. */
+const latest = new Map<string, Promise<BuiltProgram>>();
+const latestMax = 2;
 
 /** Generates, cuts and builds. `path` says which of the smaller programs to take, one step after the other. */
 export function buildProgram(plan: Plan, path: readonly number[]): Promise<BuiltProgram> {
   const deploys = plan.rates.deploy > 0 || plan.targets.some(({ fault }) => fault === "deploy");
-  const key = JSON.stringify([plan.programSeed, path, deploys]);
-  if (latest?.key !== key) latest = { key, built: build(plan.programSeed, path, deploys) };
-  return plan.lacksStep ? latest.built.then(lackingStep) : latest.built;
+  const { programSeed, listens } = plan;
+  const key = JSON.stringify([programSeed, path, deploys, listens]);
+  const built = latest.get(key) ?? build(programSeed, { listens, deploys, path });
+  latest.delete(key);
+  latest.set(key, built);
+  const [oldest] = latest.keys();
+  if (latest.size > latestMax && oldest !== undefined) latest.delete(oldest);
+  return plan.lacksSteps ? built.then(lackingSteps) : built;
 }
 
-/** The same, but that the build that is deployed first does not have the step that the program calls most. */
-function lackingStep(built: BuiltProgram): BuiltProgram {
+/** The same, but that the build that is deployed first has no steps yet. */
+function lackingSteps(built: BuiltProgram): BuiltProgram {
   const [whole] = built.builds;
-  const [most] = [...whole.steps].sort(([, a], [, b]) => count(b, whole.source) - count(a, whole.source));
-  const steps = new Map([...whole.steps].filter(([id]) => id !== most?.[0]));
-  return { ...built, builds: [{ ...whole, steps }, whole] };
+  return { ...built, builds: [{ ...whole, steps: new Map() }, whole] };
 }
 
-const count = (name: string, source: string): number => source.split(`${name}(`).length;
+interface BuildOptions {
+  readonly listens: boolean;
+  /** A second build of it comes by a deploy. */
+  readonly deploys: boolean;
+  readonly path: readonly number[];
+}
 
-async function build(seed: number, path: readonly number[], deploys: boolean): Promise<BuiltProgram> {
-  let program = generateProgram(seed);
+async function build(seed: number, { listens, deploys, path }: BuildOptions): Promise<BuiltProgram> {
+  let program = listens ? generateProgram(seed, { listening: true, confluent: false }) : generateProgram(seed);
   for (const step of path) program = nth(smallerPrograms(program), step) ?? program;
   const first = await compileProgram(printProgram(program));
   const rooms = {

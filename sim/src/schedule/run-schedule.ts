@@ -76,8 +76,8 @@ async function safetyPhase(simulation: Simulation, plan: Plan): Promise<void> {
   const { scheduler } = simulation;
   let nights = 0;
   let until = scheduler.now + plan.faultyMs;
-  while (scheduler.now < until && !simulation.isSettled) {
-    await scheduler.runUntil(() => simulation.isSettled, Math.min(until, scheduler.now + answerMs * 4));
+  while (scheduler.now < until && !simulation.isAtRest) {
+    await scheduler.runUntil(() => simulation.isAtRest, Math.min(until, scheduler.now + answerMs * 4));
     simulation.outsiders.sendPayloads(1);
     const due = nightUntil(simulation);
     if (due === null || nights >= nightsMax) continue;

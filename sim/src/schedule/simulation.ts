@@ -4,6 +4,7 @@
  */
 import type { ExecutionFactory } from "@perdure/core/simulation";
 import { RunParkedError, StoreError } from "@perdure/errors";
+import type { RunRecord } from "@perdure/world";
 import { ClaimWatch } from "../checkers/claim-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
@@ -141,11 +142,17 @@ export class Simulation implements Environment {
 
   /** Every planned run exists, and every run has ended or is parked. */
   get isSettled(): boolean {
+    return this.#everyRun((run) => run.endedAt !== null || run.parked !== null);
+  }
+
+  /** Settled, and no run waits for a step that a deploy may bring. */
+  get isAtRest(): boolean {
+    return this.#everyRun((run) => run.endedAt !== null || (run.parked !== null && run.parked.reason !== "needs_step"));
+  }
+
+  #everyRun(isDone: (run: RunRecord) => boolean): boolean {
     if (!this.outsiders.allStarted) return false;
-    for (const { run } of this.store.space.runs.values()) {
-      const isOver = run.status === "completed" || run.status === "failed" || run.status === "cancelled";
-      if (!isOver && run.parked === null) return false;
-    }
+    for (const { run } of this.store.space.runs.values()) if (!isDone(run)) return false;
     return true;
   }
 

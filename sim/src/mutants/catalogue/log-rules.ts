@@ -91,6 +91,7 @@ export const logRuleMutants: readonly Mutant[] = [
     name: "release in an append unseen",
     breaks: "An append ends the claim although somebody else wrote what its driver has not seen.",
     invariants: ["Q1"],
+    aims: ["append.release"],
     edits: [
       {
         file: rules,

@@ -81,6 +81,7 @@ export const storeMutants: readonly Mutant[] = [
     name: "starter goes on without its claim",
     breaks: "A starter whose claim is gone goes on driving the run.",
     invariants: ["D1", "S2"],
+    aims: ["create.eager"],
     pair: true,
     edits: [
       goneClaimHidden,
