@@ -13,6 +13,8 @@ const edges: readonly (readonly [name: string, text: (count: number) => string, 
   ["holes", (count) => `[[-7,${count + 1},5,-1]]`, 100_000],
   ["length of one RegExp", (count) => `[["RegExp","${"a".repeat(count)}"]]`, 10_000],
   ["property escapes", (count) => `[["RegExp","${"\\\\p{L}".repeat(count)}","u"]]`, 100],
+  ["length of one RegExp as it is written", (count) => `[["RegExp","${"/".repeat(count)}"]]`, 5_000],
+  ["RegExps together as they are written", (count) => lists(list(count / 4, () => `["RegExp","",""]`)), 50_000],
   [
     "RegExps together",
     (count) => lists(list(count / 1_000, (index) => `["RegExp","${`${index % 10}`.repeat(1_000)}"]`)),

@@ -67,12 +67,25 @@ export class RegExpBudget {
 
   /** Counts one more, before it is compiled; says what is beyond a limit, or `undefined` when nothing is. */
   take(source: string, flags: string): string | undefined {
-    const { regExpLength, regExpTotalLength, regExpProperties } = this.#limits;
-    if (source.length > regExpLength) return `a RegExp of ${source.length} characters (the limit is ${regExpLength})`;
-    this.#length += source.length;
-    if (this.#length > regExpTotalLength) return `RegExps of more than ${regExpTotalLength} characters together`;
+    const { regExpProperties } = this.#limits;
+    const excess = this.#takeLength(source.length, source.length);
+    if (excess !== undefined) return excess;
     if (flags.includes("u") || flags.includes("v")) this.#properties += countPropertyEscapes(source);
     if (this.#properties > regExpProperties) return `RegExps with more than ${regExpProperties} property escapes`;
+    return undefined;
+  }
+
+  /** Counts what the source of one that was taken is longer once it is compiled: that is what will be written again. */
+  grown(before: string, compiled: RegExp): string | undefined {
+    const { length } = compiled.source;
+    return length === before.length ? undefined : this.#takeLength(length, length - before.length);
+  }
+
+  #takeLength(length: number, added: number): string | undefined {
+    const { regExpLength, regExpTotalLength } = this.#limits;
+    if (length > regExpLength) return `a RegExp of ${length} characters (the limit is ${regExpLength})`;
+    this.#length += added;
+    if (this.#length > regExpTotalLength) return `RegExps of more than ${regExpTotalLength} characters together`;
     return undefined;
   }
 }
@@ -94,8 +107,7 @@ export function regExpFault(source: unknown, flags: unknown, budget: RegExpBudge
   const excess = budget.take(source, flags ?? "");
   if (excess !== undefined) return excess;
   try {
-    new RegExp(source, flags);
-    return undefined;
+    return budget.grown(source, new RegExp(source, flags));
   } catch {
     return "a RegExp that does not compile";
   }
