@@ -6,7 +6,7 @@ import { UsageError } from "@perdure/errors";
 import { runCampaign } from "./campaign/campaign.ts";
 import type { Summary } from "./campaign/summary.ts";
 import { mutantJson, mutantText } from "./mutants/mutant-text.ts";
-import { runMutants } from "./mutants/run-mutants.ts";
+import { type MutantResult, runMutants } from "./mutants/run-mutants.ts";
 import { parseCommand, type SimCommand, usage } from "./options.ts";
 import { campaignJson, campaignText, isGreen } from "./report/campaign-text.ts";
 import { writeFigures } from "./report/docs-block.ts";
@@ -59,7 +59,11 @@ async function schedule({ seed, cuts, shrinks }: Command<"schedule">): Promise<n
 }
 
 async function mutants({ names, count, workers, json, docs }: Command<"mutants">): Promise<number> {
-  const report = await runMutants({ names, schedulesMax: count, ...(workers === undefined ? {} : { workers }) });
+  const onResult = ({ name, outcome, schedules }: MutantResult): void => {
+    process.stderr.write(`${name}: ${outcome} after ${schedules.toLocaleString("en-US")} schedules\n`);
+  };
+  const given = workers === undefined ? {} : { workers };
+  const report = await runMutants({ names, schedulesMax: count, onResult, ...given });
   const text = mutantText(report);
   console.log(text);
   if (docs) writeFigures("mutants", text);

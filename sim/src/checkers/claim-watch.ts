@@ -11,6 +11,7 @@ import type {
   ReleaseRequest,
   RunRecord,
 } from "@perdure/world";
+import type { Operation } from "../faults/catalogue.ts";
 import type { Report } from "../ledger/violation.ts";
 import type { SimStore } from "../store/sim-store.ts";
 
@@ -27,12 +28,17 @@ interface Standing {
   fenced: number;
 }
 
+/** A worker that was told of a run which it holds has asked what else it holds, at the latest before it claims this often. */
+const claimsUncaredMax = 2;
+
 export class ClaimWatch {
   readonly #store: SimStore;
   readonly #report: Report;
   /** By process and run. */
   readonly #standings = new Map<string, Standing>();
   readonly #running = new Set<ClaimedBody>();
+  /** By process: the runs that it could not give back because they had moved, and how often it has claimed since. */
+  readonly #kept = new Map<string, Map<string, number>>();
 
   constructor(store: SimStore, report: Report) {
     this.#store = store;
@@ -87,6 +93,27 @@ export class ClaimWatch {
   fenced(process: string, runId: string, epoch: number): void {
     const standing = this.#standing(process, runId);
     standing.fenced = Math.max(standing.fenced, epoch);
+  }
+
+  /** The process has learnt that the run which it gave back has moved, and so is its own still. */
+  toldOfMove(process: string, runId: string, epoch: number): void {
+    if (this.newestClaim(process, runId) > epoch) return;
+    const kept = this.#kept.get(process) ?? new Map<string, number>();
+    this.#kept.set(process, kept.set(runId, 0));
+  }
+
+  /** Q1: what a worker holds it drives or gives back, for nobody else can. `runId`: the run that the call is about. */
+  sends(process: string, operation: Operation, runId: string | null): void {
+    const kept = this.#kept.get(process);
+    if (kept === undefined) return;
+    if (operation === "poll.held") kept.clear();
+    if (runId !== null) kept.delete(runId);
+    if (operation !== "claim") return;
+    for (const [id, claims] of kept) {
+      kept.set(id, claims + 1);
+      if (claims === claimsUncaredMax)
+        this.#report("Q1", id, `${process} holds the run, and claims others instead of driving it`);
+    }
   }
 
   /** The newest claim on the run that the process has learnt of; 0: none. */

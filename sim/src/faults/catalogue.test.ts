@@ -36,6 +36,13 @@ describe("plans", () => {
     }
   });
 
+  it("have somebody to take over where a process stands still", () => {
+    const plans = Array.from({ length: 400 }, (_, seed) => planOf(seed));
+    const pausing = plans.filter(({ targets }) => targets.some(({ fault }) => fault === "pause"));
+    expect(pausing.length).toBeGreaterThan(40);
+    for (const { processCount } of pausing) expect(processCount).toBeGreaterThan(1);
+  });
+
   it("are the same for the same seed, and less for the same seed cut down", () => {
     expect(planOf(77)).toEqual(planOf(77));
     const cut = planOf(77, { without: faults, runs: 1, processes: 1, targets: false });

@@ -5,7 +5,7 @@
 import { invariant } from "@perdure/errors";
 import type { IsolationMode } from "@perdure/world";
 import { Chance } from "../kernel/chance.ts";
-import { type Fault, faults, type Operation, operations, type Probe, possiblePairs } from "./catalogue.ts";
+import { type Fault, faults, impossible, type Operation, operations, type Probe, possiblePairs } from "./catalogue.ts";
 
 /** One fault that strikes for certain: at the n-th time that the probe is passed. */
 export interface Target {
@@ -46,6 +46,8 @@ export interface Plan {
   readonly lacksSteps: boolean;
   /** The program waits for payloads and time, and calls no step. */
   readonly listens: boolean;
+  /** Step bodies take this many times as long as usual. */
+  readonly slowness: number;
 }
 
 export interface PlannedRun {
@@ -110,18 +112,24 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     hints: chance.flag(0.75),
     lacksSteps: false,
     listens: false,
+    slowness: Chance.of(seed, "slowness").pick([1, 1, 1, 30]),
   };
-  return cut(plan.targets.reduce(aim, withSuccessor(plan)), cuts);
+  return cut(plan.targets.reduce(aim, withCompany(plan)), cuts);
 }
 
 const slowSuccessorRate = 0.15;
+const lostAnswersRate = 0.1;
 
-/** Where a process stands still, another one has to be there; one that is slow where an answer was lost as well. */
-function withSuccessor(plan: Plan): Plan {
+/**
+ * Where a process stands still, another one has to be there; one that is slow where an answer was lost as well. Where one
+ * stops while it waits, it may have lost answers before.
+ */
+function withCompany(plan: Plan): Plan {
   const strikes = (fault: Fault): boolean => plan.targets.some((target) => target.fault === fault);
-  if (!strikes("pause")) return plan;
-  const delay = strikes("lost answer") ? Math.max(plan.rates.delay, slowSuccessorRate) : plan.rates.delay;
-  return { ...plan, processCount: Math.max(2, plan.processCount), rates: { ...plan.rates, delay } };
+  const rates = { ...plan.rates };
+  if (strikes("pause") && strikes("lost answer")) rates.delay = Math.max(rates.delay, slowSuccessorRate);
+  if (strikes("stop") && strikes("delay")) rates["lost answer"] = Math.max(rates["lost answer"], lostAnswersRate);
+  return { ...plan, rates, processCount: Math.max(strikes("pause") ? 2 : 1, plan.processCount) };
 }
 
 /** The least rates of faults that lead to calls which are rare otherwise, for plans that aim at those calls. */
@@ -148,6 +156,8 @@ const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
 /** What has to strike for certain before such a call is made. */
 const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
   unpark: [{ probe: "park:answered", fault: "deploy", nth: 1 }],
+  "append.release": [4, 8, 12, 16].map((nth) => ({ probe: "timer", fault: "payload storm", nth })),
+  "bundle.get": [{ probe: "bundle.get:applied", fault: "payload storm", nth: 1 }],
   "append.cancel": [
     { probe: "step:begin", fault: "cancel", nth: 1 },
     { probe: "timer", fault: "cancel", nth: 8 },
@@ -167,16 +177,20 @@ function aim(plan: Plan, { probe }: Target): Plan {
   if (operation === "append.speculative")
     return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: true } };
   if (operation === "append.release")
-    return lead({ ...plan, listens: true, setup: { ...plan.setup, compareAndAppend: true, holdMs: 1 } }, operation, faultyMs);
+    return lead(
+      { ...plan, listens: true, setup: { ...plan.setup, compareAndAppend: true, holdMs: 1 } },
+      operation,
+      faultyMs,
+    );
   return lead(plan, operation, faultyMs);
 }
 
 function lead(plan: Plan, operation: string, faultyMs: number): Plan {
-  const leading = leadingFaults[operation];
-  const lacksSteps = plan.lacksSteps || leading === "deploy";
-  if (leading === undefined) return { ...plan, faultyMs };
-  const rate = Math.max(plan.rates[leading], leadingRates[leading] ?? 0);
   const targets = [...plan.targets, ...(leadingTargets[operation] ?? [])];
+  const leading = leadingFaults[operation];
+  if (leading === undefined) return { ...plan, faultyMs, targets };
+  const lacksSteps = plan.lacksSteps || leading === "deploy";
+  const rate = Math.max(plan.rates[leading], leadingRates[leading] ?? 0);
   return { ...plan, faultyMs, lacksSteps, targets, rates: { ...plan.rates, [leading]: rate } };
 }
 
@@ -238,17 +252,33 @@ const targetsPerPlan = 3;
 
 /**
  * The first walks through all pairs, so that each is tried as often as the others. The others strike the same call, half of
- * the time at the same pass, because two faults at once are worse than each alone; or somewhere an answer is lost while who
- * waits for it stands still, so that another takes over meanwhile.
+ * the time at the same pass, because two faults at once are worse than each alone; or they are a pair that is known to be bad,
+ * at any call.
  */
 function drawTargets(seed: number): Target[] {
   const chance = Chance.of(seed, "targets");
   const first = possiblePairs[seed % possiblePairs.length];
   invariant(first !== undefined, "some fault is possible somewhere");
   const [probe, fault] = first;
-  const nth = chance.pick([1, 1, 1, 2, 3, 5]);
-  const others = chance.flag(0.15) ? lostWhileAway(chance) : near(chance, { probe, fault, nth });
+  const isRare = operationOf(probe) in leadingFaults;
+  const nth = isRare ? 1 : chance.pick([1, 1, 1, 2, 3, 5]);
+  const others = chance.flag(0.2) ? bothAt(chance) : near(chance, { probe, fault, nth });
   return [{ probe, fault, nth }, ...others];
+}
+
+/** Faults that are worse together, when they strike one call as it is applied. */
+const badPairs: readonly [readonly [Fault, Fault], ...(readonly [Fault, Fault])[]] = [
+  // Another takes over before the caller learns that it does not know.
+  ["lost answer", "pause"],
+  // Whoever gets the answer is about to go, or has given up what it is about.
+  ["delay", "stop"],
+];
+
+function bothAt(chance: Chance): Target[] {
+  const pair = chance.pick(badPairs);
+  const probe: Probe = `${chance.pick(operations)}:applied`;
+  const nth = chance.pick([1, 1, 2, 3]);
+  return pair.filter((fault) => impossible(probe, fault) === null).map((fault) => ({ probe, fault, nth }));
 }
 
 function near(chance: Chance, { probe, fault, nth }: Target): Target[] {
@@ -257,15 +287,6 @@ function near(chance: Chance, { probe, fault, nth }: Target): Target[] {
     const [otherProbe, otherFault] = chance.oneOf(pairs) ?? [probe, fault];
     return { probe: otherProbe, fault: otherFault, nth: chance.flag(0.5) ? nth : chance.pick([1, 2, 3]) };
   });
-}
-
-function lostWhileAway(chance: Chance): Target[] {
-  const probe: Probe = `${chance.pick(operations)}:applied`;
-  const nth = chance.pick([1, 1, 2, 3]);
-  return [
-    { probe, fault: "lost answer", nth },
-    { probe, fault: "pause", nth },
-  ];
 }
 
 /** Whether a fault is bound to strike one of these calls, if it is made. */

@@ -45,6 +45,8 @@ export interface BodyParts {
   readonly claims: ClaimWatch;
   readonly trace: Trace;
   readonly report: Report;
+  /** Bodies take this many times as long as they say; default: 1. */
+  readonly slowness?: number;
   /** What a body answers; default: what the steps of generated programs do. */
   readonly answer?: (body: BodyRun, args: readonly unknown[]) => StepAnswer;
 }
@@ -67,9 +69,10 @@ export class Bodies {
     const body = this.#begin(process, name);
     network.pass("step:begin", process);
     if (!process.isAlive) return await never;
-    const { answer: answerTo = answerToGenerated } = this.#parts;
+    const { answer: answerTo = answerToGenerated, slowness = 1 } = this.#parts;
     const answer = answerTo(body, args);
-    if (answer.latencyMs > 0) await new Promise<void>((resolve) => process.env.setTimer(answer.latencyMs, resolve));
+    const ms = answer.latencyMs * slowness;
+    if (ms > 0) await new Promise<void>((resolve) => process.env.setTimer(ms, resolve));
     network.pass("step:end", process);
     if (!process.isAlive) return await never;
     this.#end(body);

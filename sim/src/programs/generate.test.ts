@@ -3,7 +3,7 @@ import { generateProgram, type ProgramFeatures } from "./generate.ts";
 import { interpret } from "./interpret.ts";
 import { countKind, countKinds } from "./kinds.ts";
 import { printProgram } from "./print.ts";
-import { hookTokens, type Program } from "./program.ts";
+import { hookTokens, type Program, stepNames } from "./program.ts";
 
 const seeds = Array.from({ length: 1_000 }, (_, seed) => seed);
 const programs = seeds.map((seed) => generateProgram(seed));
@@ -132,6 +132,14 @@ describe("generateProgram", () => {
       const without = generateProgram(seed, { [feature]: false });
       const left = feature === "races" && without.confluent ? 0 : countKind(without.root, kind);
       expect(left, `seed ${seed}`).toBe(0);
+    }
+  });
+
+  it("makes programs that wait for payloads and call no step", () => {
+    for (let seed = 0; seed < 100; seed += 1) {
+      const { root, kinds } = generateProgram(seed, { listening: true, confluent: false });
+      expect(stepNames(root)).toEqual([]);
+      expect(kinds["sleep"]).toBeGreaterThan(0);
     }
   });
 

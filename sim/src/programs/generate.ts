@@ -29,7 +29,8 @@ export function generateProgram(seed: number, features: ProgramFeatures = {}): P
   const chance = new Chance(seed);
   const confluent = features.confluent ?? chance.flag(0.4);
   const usual = chance.flag(0.06) ? chance.between(50, 180) : chance.between(12, 45);
-  const wanted = { ...features, confluent, floating: features.floating ?? chance.flag(0.7) };
+  const floating = features.floating ?? (features.listening !== true && chance.flag(0.7));
+  const wanted = { ...features, confluent, floating };
   const root = new StatementMaker(chance, wanted, features.size ?? usual).root();
   return programOf({ seed, root, confluent });
 }

@@ -12,7 +12,6 @@ const pinned: readonly (readonly [defect: string, seed: number])[] = [
   ["estimate over the wall clock", 392],
   ["double claims never given back", 393],
   ["run without its bundle kept when it moved", 10_473],
-  ["abandoned runs given back", 17_519],
 ];
 
 describe("seeds that were red once", () => {

@@ -118,7 +118,7 @@ export class Simulation implements Environment {
       hints: plan.hints,
     });
     const { network, promises } = this;
-    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report });
+    this.bodies = new Bodies({ scheduler, store, network, claims, trace, report, slowness: plan.slowness });
     this.outsiders = new Outsiders({
       plan,
       chance: Chance.of(seed, "outsiders"),

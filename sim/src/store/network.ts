@@ -119,9 +119,12 @@ export class Network {
         },
         poll: (workerId, which) =>
           call(which === "held" ? "poll.held" : "poll", () => inner.claims.poll(workerId, which)),
-        release: (runId, release) => {
+        release: async (runId, release) => {
+          const { epoch } = release;
           const apply = () => claims.release(runId, release, () => inner.claims.release(runId, release));
-          return learn(runId, release.epoch, call("release", apply, runId), (answer) => answer === "fenced");
+          const answer = await learn(runId, epoch, call("release", apply, runId), (given) => given === "fenced");
+          if (answer === "moved") claims.toldOfMove(from.name, runId, epoch);
+          return answer;
         },
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
@@ -164,7 +167,8 @@ export class Network {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // A process that is gone waits for ever.
     if (!from.isAlive) return promise;
-    const { scheduler, chance } = this.#parts;
+    const { scheduler, chance, claims } = this.#parts;
+    claims.sends(from.name, operation, runId);
     const strikes = this.pass(`${operation}:sent`, from, runId);
     const call: Call<T> = { from, operation, apply, resolve, reject, isOld: strikes.has("old prefix") };
     const ms = this.latencyMs(strikes.has("delay"));

@@ -81,6 +81,40 @@ it("Q1: a run that is written to while its bundle cannot be had is given back so
   expect(await harness.result(runId, 5_000)).toBe(2);
 });
 
+it("S3: a worker that stops while it asks what it holds gives nothing back whose step is still at work", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const released: string[] = [];
+  const wrap = (world: World): World => ({
+    ...world,
+    claims: {
+      ...world.claims,
+      poll: async (workerId, which) => {
+        const held = await world.claims.poll(workerId, which);
+        if (which !== "held") return held;
+        asked.resolve();
+        await answer.promise;
+        return held;
+      },
+      release: async (runId, request) => {
+        released.push(runId);
+        return await world.claims.release(runId, request);
+      },
+    },
+  });
+  const harness = new Harness({ wrap });
+  const { engine } = await harness.worker();
+  await harness.create(program(`async () => await step("endless")()`, { endless: () => new Promise(() => {}) }));
+  await harness.env.advance(60_000);
+  await asked.promise;
+  const stopped = engine.stop(0);
+  await harness.env.advance(1_000);
+  answer.resolve();
+  await stopped;
+  await harness.env.settle();
+  expect(released).toEqual([]);
+});
+
 describe("L8: a copy of the store that lags behind", () => {
   it.each([0, 1, 3])("answers with %i events of the log, and nothing is decided on them", async (prefix) => {
     let old = 0;

@@ -189,9 +189,7 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
-      // A worker that stops leaves what it abandons to its retirement: bodies of it may be at work.
-      const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;
-      if (asks && !this.#stopping) await this.#giveBackUndriven();
+      if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
       if (mayClaim && room > 0) {
@@ -226,6 +224,8 @@ export class EngineWorker {
     this.#heldAskedAt = env.elapsed();
     let left = false;
     for (const { runId, epoch, tail } of await claims.poll(this.id, "held")) {
+      // A worker that stops leaves what it abandons to its retirement: bodies of it may be at work.
+      if (this.#stopping) return;
       if (this.#drives.has(runId) || this.#taking.has(runId)) continue;
       const back = { epoch, ifTail: tail, wakeAt: this.#storeNow() };
       if ((await claims.release(runId, back)) === "moved") left = true;

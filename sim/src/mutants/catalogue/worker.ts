@@ -138,13 +138,21 @@ export const workerMutants: readonly Mutant[] = [
   {
     name: "run without its bundle kept when it moved",
     breaks: "A run whose bundle cannot be had, and that is written to meanwhile, is held until the next look.",
-    invariants: ["T3", "Q5"],
+    invariants: ["Q1"],
+    aims: ["bundle.get"],
     edits: [{ file: worker, find: 'if (back === "moved") this.#mayHoldMore = true;', replace: "void back;" }],
   },
   {
     name: "abandoned runs given back",
     breaks: "A worker that stops gives back runs whose bodies are still at work.",
     invariants: ["S3"],
-    edits: [{ file: worker, find: "if (asks && !this.#stopping) await", replace: "if (asks) await" }],
+    coveredBy: "the worker's retirement, which gives the same runs back as soon as they are abandoned",
+    edits: [
+      {
+        file: worker,
+        find: "      if (this.#stopping) return;\n      if (this.#drives",
+        replace: "      if (this.#drives",
+      },
+    ],
   },
 ];
