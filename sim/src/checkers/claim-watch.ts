@@ -121,6 +121,11 @@ export class ClaimWatch {
     return this.#standing(process, runId).claimed;
   }
 
+  /** Whether the process has learnt that the run is claimed as it is. The first claim of an eager start needs no answer. */
+  knowsOfClaim(process: string, { runId, epoch }: RunRecord): boolean {
+    return epoch === Math.max(1, this.newestClaim(process, runId));
+  }
+
   bodyBegan(body: ClaimedBody): void {
     this.#running.add(body);
   }

@@ -8,13 +8,13 @@ export class Chance {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = mix(seed >>> 0);
+    this.#state = scrambled(seed >>> 0);
   }
 
   /** A stream of its own, named, from a seed. */
   static of(seed: number, name: string): Chance {
     let hash = seed >>> 0;
-    for (const char of name) hash = mix((hash ^ (char.codePointAt(0) ?? 0)) >>> 0);
+    for (const char of name) hash = scrambled((hash ^ (char.codePointAt(0) ?? 0)) >>> 0);
     return new Chance(hash);
   }
 
@@ -67,6 +67,13 @@ export class Chance {
   heavyTail(max: number): number {
     return Math.floor(max * this.next() ** 6);
   }
+}
+
+/** Different for different numbers, so that names which differ in one letter have different streams (the finaliser of MurmurHash3). */
+function scrambled(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 function mix(value: number): number {

@@ -166,8 +166,8 @@ export class Bodies {
     if (store.skewMs === 0 && step.retryAt !== null && attempt === step.attempt && store.now() < step.retryAt) {
       report("T1", runId, `a retry started ${step.retryAt - store.now()} ms early: ${what}`);
     }
-    // Who was taken over while it could not know may start what it was allowed to: at least once.
-    if (stored.run.owner !== process.workerId) return;
+    // Who was taken over while it could not know, or has not heard of its own newer claim, may start what it was allowed to.
+    if (stored.run.owner !== process.workerId || !this.#parts.claims.knowsOfClaim(process.name, stored.run)) return;
     if (step.state === "done") report("S2", runId, `a step that has its result was started again: ${what}`);
     else if (attempt !== step.attempt || delivery !== step.delivery) {
       report("S5", runId, `a body of another attempt started (the log has ${step.attempt}.${step.delivery}): ${what}`);

@@ -247,4 +247,37 @@ describe("D1: a worker that claims a run again after its lease ran out", () => {
     expect(await harness.result(runId, 10_000)).toEqual(["a", "b"]);
     expect(starts).toEqual(["a.1", "a.2", "b.2"]);
   });
+
+  it("starts nothing more for its claim before either when it is told to stop meanwhile", async () => {
+    const again = Promise.withResolvers<void>();
+    let held = 0;
+    const wrap = claiming(async (send, request) => {
+      const result = await send(request);
+      if (result.runs.length > 0) {
+        held += 1;
+        await again.promise;
+      }
+      return result;
+    });
+    const harness = new Harness({ wrap, stepsPerRun: 1 });
+    const worker = await harness.worker();
+    const starts: string[] = [];
+    const finishes: (() => void)[] = [];
+    const body = (name: string) => {
+      starts.push(`${name}.${getStepMetadata().delivery}`);
+      return new Promise<string>((resolve) => finishes.push(() => resolve(name)));
+    };
+    const both = `async () => { const body = step("body"); return await Promise.all([body("a"), body("b")]); }`;
+    await harness.start(worker, program(both, { body }));
+    await harness.env.advance(900);
+    await harness.world.claims.retire(worker.engine.id);
+    await harness.env.until(() => held === 1, 10_000);
+    const stopped = worker.engine.stop(5_000);
+    again.resolve();
+    await harness.env.settle();
+    finishes[0]?.();
+    await harness.env.settle();
+    await stopped;
+    expect(starts).toEqual(["a.1"]);
+  });
 });

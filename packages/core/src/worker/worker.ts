@@ -241,6 +241,7 @@ export class EngineWorker {
   /** A claim that comes in after `stop` is given straight back. */
   #take({ run, epoch }: ClaimedRun): void {
     if (this.#stopping) {
+      this.#dropClaimBefore(run.runId);
       const back = { epoch, ifTail: run.tail, wakeAt: this.#storeNow() };
       this.#parts.world.claims.release(run.runId, back).catch(this.#parts.onError);
       return;

@@ -25,8 +25,8 @@ export const workerMutants: readonly Mutant[] = [
     edits: [
       {
         file: worker,
-        find: "const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;",
-        replace: "const asks = env.elapsed() < 0;",
+        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await",
+        replace: "if (env.elapsed() < 0) await",
       },
     ],
   },
@@ -111,14 +111,22 @@ export const workerMutants: readonly Mutant[] = [
     edits: [{ file: worker, find: "    this.#drives.get(runId)?.abandon();\n", replace: "" }],
   },
   {
+    name: "claim before goes on while stopping",
+    breaks:
+      "A worker that claims a run again, and is told to stop meanwhile, goes on driving it under its claim before.",
+    invariants: ["D1"],
+    aims: ["claim", "poll.held"],
+    edits: [{ file: worker, find: "      this.#dropClaimBefore(run.runId);\n", replace: "" }],
+  },
+  {
     name: "double claims never given back",
     breaks: "A run that a claim took which reached the store twice is kept by a worker that does not know of it.",
     invariants: ["Q5", "T3"],
     edits: [
       {
         file: worker,
-        find: "const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;",
-        replace: "const asks = this.#mayHoldMore;",
+        find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await",
+        replace: "if (this.#mayHoldMore) await",
       },
     ],
   },
