@@ -69,7 +69,7 @@ export class Chance {
   }
 }
 
-/** Different for different numbers, so that names which differ in one letter have different streams (the finaliser of MurmurHash3). */
+/** Different for different numbers, so that names which differ in one letter have different streams (the last step of MurmurHash3). */
 function scrambled(value: number): number {
   let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
