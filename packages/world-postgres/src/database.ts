@@ -66,6 +66,8 @@ export class Database implements Queries {
       Client: class extends Client {
         constructor(options?: string | ClientConfig) {
           super(typeof options === "string" ? options : { ...options, connectionTimeoutMillis });
+          // What arrives together with the answer to the log-in is told before whoever asked for the connection has it.
+          this.on("error", () => {});
         }
       },
     });
