@@ -85,7 +85,7 @@ export async function startServer(options: string): Promise<TestServer> {
 }
 
 /** PostgreSQL refuses to be run by root: then a user that owns nothing runs it. */
-function unprivilegedUser(): { readonly uid: number; readonly gid: number } | null {
+export function unprivilegedUser(): { readonly uid: number; readonly gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const users = readFileSync("/etc/passwd", "utf8").split("\n");
   const [, , uid, gid] = users.find((line) => line.startsWith("nobody:"))?.split(":") ?? [];
