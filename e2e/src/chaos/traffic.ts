@@ -85,13 +85,15 @@ export class Traffic {
   /** Keeps runs coming until it is told to stop. */
   async flow(until: Promise<unknown>): Promise<void> {
     let isOver = false;
-    void until.finally(() => {
+    const end = (): void => {
       isOver = true;
-    });
+    };
+    until.then(end, end);
     while (!isOver) {
       await this.#tick();
       await pause(tickMs);
     }
+    await until;
   }
 
   /** No new runs; resolves when all have ended, or when nothing has happened for a long time. */
