@@ -13,13 +13,13 @@ export interface StreamReader {
 }
 
 /**
- * A page as soon as there is something in it, or the time is over. `watch` begins to tell the reader of changes, and
- * returns the way to stop; it is called only if there is something to wait for.
+ * A page as soon as there is something in it, or the time is over. `watch` begins to tell the reader that there may be a
+ * chunk at the index `from`, or an end, and returns the way to stop; it is called only if there is something to wait for.
  */
 export async function readStream(
   range: StreamRange,
   read: (range: StreamRange) => Promise<StreamPage>,
-  watch: (reader: StreamReader, waitMs: number) => () => void,
+  watch: (reader: StreamReader, from: number, waitMs: number) => () => void,
 ): Promise<StreamPage> {
   const { waitMs = 0, limit } = range;
   const page = await read(range);
@@ -39,6 +39,7 @@ export async function readStream(
         next.reject(reason);
       },
     },
+    page.first,
     waitMs,
   );
   try {
