@@ -38,7 +38,7 @@ export function localStreams(store: Store): WorldStreams {
       readStream(
         range,
         (part) => store.read(() => pageOf(store, runId, name, part)),
-        (reader, _from, waitMs) => watch(store, runId, reader, waitMs),
+        (reader, waitMs) => watch(store, runId, reader, waitMs),
       ),
     info: (runId, name) =>
       store.read(() => {

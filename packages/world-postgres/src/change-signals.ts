@@ -5,16 +5,16 @@
  * Changes arrive after their commit, those of this process at once and those of others as notifications, and are told in
  * a later turn of the event loop, once per run.
  */
-import type { RunRecord, WakeHint } from "@perdure/world";
-import type { AwaitedStream } from "./stream-store.ts";
+import type { RunRecord, StreamReader, WakeHint } from "@perdure/world";
 
 /** More runs than this in one turn of the event loop are told as one hint that anything may have changed. */
 const namedHintsMax = 64;
 
-/** Somebody who waits for a stream to hold more than so many chunks, or to end. */
-export interface StreamWaiter extends AwaitedStream {
-  /** Called when it may be so. */
-  readonly wake: () => void;
+/** A read that waits for a stream to grow or to end. */
+export interface StreamWaiter {
+  readonly runId: string;
+  readonly name: string;
+  readonly reader: StreamReader;
 }
 
 export class ChangeSignals {
@@ -74,7 +74,7 @@ export class ChangeSignals {
 
   /** A stream of a run has grown or was closed. */
   streamed(runId: string): void {
-    for (const { wake } of [...(this.#readers.get(runId) ?? [])]) wake();
+    for (const { reader } of [...(this.#readers.get(runId) ?? [])]) reader.changed();
   }
 
   /** A run has ended or is parked. */

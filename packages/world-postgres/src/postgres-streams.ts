@@ -13,11 +13,11 @@ import {
   type StreamMark,
   type StreamPage,
   type StreamRange,
-  type StreamReader,
   streamEnd,
   streamWriterId,
   type WorldStreams,
 } from "@perdure/world";
+import type { StreamWaiter } from "./change-signals.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { Store } from "./store.ts";
 import type { FoundStream, StreamStore } from "./stream-store.ts";
@@ -42,7 +42,7 @@ export function postgresStreams(store: Store): WorldStreams {
       readStream(
         range,
         (part) => store.call(() => pageOf(store, rows, runId, name, part)),
-        (reader, from, waitMs) => watch(store, { runId, name, beyond: from }, reader, waitMs),
+        (reader, waitMs) => watch(store, { runId, name, reader }, waitMs),
       ),
     info: (runId, name) =>
       store.call(async () => {
@@ -86,14 +86,11 @@ async function pageOf(
   return { first, chunks, count, end: streamEnd(closed, page) };
 }
 
-function watch(
-  store: Store,
-  awaited: { readonly runId: string; readonly name: string; readonly beyond: number },
-  reader: StreamReader,
-  waitMs: number,
-): () => void {
-  const stopReading = store.signals.waitForStream({ ...awaited, wake: reader.changed });
-  const stopWaiting = store.signals.waitFor(awaited.runId, reader.changed);
+function watch(store: Store, waiter: StreamWaiter, waitMs: number): () => void {
+  const { runId, reader } = waiter;
+  store.assertOpen();
+  const stopReading = store.signals.waitForStream(waiter);
+  const stopWaiting = store.signals.waitFor(runId, reader.changed);
   const forgetClose = store.onClose(reader.failed);
   const timer = setTimeout(reader.over, Math.min(waitMs, timerMaxMs));
   store.watchIfNeeded();

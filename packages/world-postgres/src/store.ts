@@ -202,7 +202,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   #tellOfStreams(waiters: readonly StreamWaiter[]): void {
     if (waiters.length === 0 || this.#closing !== null) return;
     void this.call(async () => {
-      for (const place of await this.streams.grown(this.database, waiters)) waiters[place]?.wake();
+      for (const { reader } of await this.streams.grown(this.database, waiters)) reader.changed();
     }).catch(() => {
       // Out of reach: the next sweep looks again, and whoever reads is told why.
     });

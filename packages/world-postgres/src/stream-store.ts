@@ -1,6 +1,7 @@
 /** The tables of streams: the statements, and nothing of what they are for. */
 import type { NewStreamMark, RunStatus, StreamAppend, StreamClose, StreamMark } from "@perdure/world";
 import { streamBounds, streamWriterId } from "@perdure/world";
+import type { StreamWaiter } from "./change-signals.ts";
 import type { Queries } from "./database.ts";
 import { fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
@@ -45,13 +46,6 @@ export interface FoundPage {
   readonly count: number;
   readonly closed: StreamClose | null;
   readonly chunks: readonly Uint8Array[];
-}
-
-/** A stream that is waited for to hold more than so many chunks, or to be closed. */
-export interface AwaitedStream {
-  readonly runId: string;
-  readonly name: string;
-  readonly beyond: number;
 }
 
 interface LoadRow {
@@ -163,16 +157,16 @@ export class StreamStore {
     return rows.length === 0 ? null : rows.flatMap(foundStream);
   }
 
-  /** Of these, the places of those that hold what is waited for. */
-  async grown(queries: Queries, awaited: readonly AwaitedStream[]): Promise<readonly number[]> {
+  /** Of these, the ones whose streams hold what is waited for, or are closed. */
+  async grown(queries: Queries, awaited: readonly StreamWaiter[]): Promise<readonly StreamWaiter[]> {
     const values = [
       this.#namespace,
       awaited.map(({ runId }) => toStoredText(runId)),
       awaited.map(({ name }) => toStoredText(name)),
-      awaited.map(({ beyond }) => beyond),
+      awaited.map(({ reader }) => reader.from),
     ];
     const rows = await queries.read<{ readonly nth: number }>(this.#sql.grown, values);
-    return rows.map(({ nth }) => nth - 1);
+    return rows.flatMap(({ nth }) => awaited[nth - 1] ?? []);
   }
 
   #keyOf(runId: string): readonly [string, string] {
@@ -288,8 +282,8 @@ CROSS JOIN LATERAL (
   UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL
 ) s
 WHERE ${ofRun} ORDER BY s.name NULLS LAST`,
-    grown: `SELECT a.nth FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS a(run_id, name, beyond, nth)
+    grown: `SELECT a.nth FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS a(run_id, name, "from", nth)
 JOIN ${schema}.streams s ON s.namespace = $1 AND s.run_id = a.run_id AND s.name = a.name
-WHERE s.count > a.beyond OR s.closed`,
+WHERE s.count > a."from" OR s.closed`,
   };
 }

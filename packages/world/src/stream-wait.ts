@@ -2,55 +2,67 @@
 import { isStreamPageReady } from "./stream-rules.ts";
 import type { StreamPage, StreamRange } from "./streams.ts";
 
-/** What the backend tells a read that waits. */
+/** A read that waits, as the backend sees it. */
 export interface StreamReader {
-  /** The stream may have grown or ended. */
+  /** The index of the chunk that is waited for; beyond all chunks until the first page has told. */
+  readonly from: number;
+  /** To be called when the stream may hold that chunk, or may have ended. */
   readonly changed: () => void;
-  /** The time is over: the read answers with what there is. */
+  /** To be called when the time is over: the read answers with what there is. */
   readonly over: () => void;
-  /** The store is closed. */
+  /** To be called when the store is closed. */
   readonly failed: (reason: Error) => void;
 }
 
 /**
- * A page as soon as there is something in it, or the time is over. `watch` begins to tell the reader that there may be a
- * chunk at the index `from`, or an end, and returns the way to stop; it is called only if there is something to wait for.
+ * A page as soon as there is something in it, or the time is over. `watch` begins to tell the reader of changes, and
+ * returns the way to stop. Somebody who follows a stream asks the store once for a page that is there already, and twice
+ * for one that has to be waited for.
  */
 export async function readStream(
   range: StreamRange,
   read: (range: StreamRange) => Promise<StreamPage>,
-  watch: (reader: StreamReader, from: number, waitMs: number) => () => void,
+  watch: (reader: StreamReader, waitMs: number) => () => void,
 ): Promise<StreamPage> {
   const { waitMs = 0, limit } = range;
-  const page = await read(range);
-  if (waitMs <= 0 || isStreamPageReady(page)) return page;
-  let isOver = false;
-  let next = Promise.withResolvers<void>();
-  const wake = () => next.resolve();
-  const stop = watch(
-    {
-      changed: wake,
-      over: () => {
-        isOver = true;
-        wake();
-      },
-      failed: (reason) => {
-        next.promise.catch(() => {});
-        next.reject(reason);
-      },
-    },
-    page.first,
-    waitMs,
-  );
+  if (waitMs <= 0) return read(range);
+  const wait = new StreamWait();
+  // Before the first page is read, so that nothing falls between the two.
+  const stop = watch(wait, waitMs);
   try {
-    for (;;) {
-      // Read after the watching began. The index stays where the first page put it, whatever has been written since.
-      const later = await read({ from: page.first, limit });
-      if (isOver || isStreamPageReady(later)) return later;
-      await next.promise;
-      next = Promise.withResolvers();
+    for (let { from } = range; ; from = wait.from) {
+      const page = await read({ from, limit });
+      if (wait.isOver || isStreamPageReady(page)) return page;
+      // The index stays where the first page has put it, whatever is written meanwhile.
+      wait.from = page.first;
+      await wait.news();
     }
   } finally {
     stop();
+  }
+}
+
+class StreamWait implements StreamReader {
+  from = Number.MAX_SAFE_INTEGER;
+  isOver = false;
+  #next = Promise.withResolvers<void>();
+
+  readonly changed = (): void => this.#next.resolve();
+
+  readonly over = (): void => {
+    this.isOver = true;
+    this.#next.resolve();
+  };
+
+  readonly failed = (reason: Error): void => {
+    // The read that is under way may be refused first.
+    this.#next.promise.catch(() => {});
+    this.#next.reject(reason);
+  };
+
+  /** Resolves when something was told since the last call. */
+  async news(): Promise<void> {
+    await this.#next.promise;
+    this.#next = Promise.withResolvers();
   }
 }
