@@ -8,6 +8,7 @@ import { logGroup } from "./log-cases.ts";
 import { raceGroup } from "./race-cases.ts";
 import { listGroup, waitGroup } from "./run-cases.ts";
 import { parkGroup, storeGroup } from "./store-cases.ts";
+import { streamGroup } from "./stream-cases.ts";
 
 /** Every case of the suite, by subject. */
 export const conformanceGroups: readonly ConformanceGroup[] = [
@@ -22,4 +23,5 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   waitGroup,
   parkGroup,
   storeGroup,
+  streamGroup,
 ];
