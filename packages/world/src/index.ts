@@ -4,20 +4,24 @@ export {
   type AppendVerdict,
   admitCreate,
   admitDriverAppend,
+  admitExecutorAppend,
   admitOutsideAppend,
   clockBoundMs,
   isReadableSpec,
+  type KeyedContext,
 } from "./admit.ts";
 export type {
   Appended,
   AppendRequest,
   AppendResult,
   DriverAppend,
+  ExecutorAppend,
   Fenced,
   Moved,
   OutsideAppend,
   RefusalReason,
   Refused,
+  ResultType,
 } from "./append.ts";
 export {
   admitPark,

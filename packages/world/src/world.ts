@@ -5,7 +5,8 @@ import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
 /**
  * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
  * call may have been applied. A backend holds no rules of its own: it reads, asks the rules (`admitCreate`,
- * `admitDriverAppend`, `admitOutsideAppend`, `takeOver`, `admitRelease`, …), writes atomically, and notifies. An instance is bound to one namespace.
+ * `admitDriverAppend`, `admitOutsideAppend`, `admitExecutorAppend`, `takeOver`, `admitRelease`, …), writes atomically, and
+ * notifies. An instance is bound to one namespace.
  */
 export interface World {
   readonly capabilities: WorldCapabilities;
