@@ -67,7 +67,7 @@ export function admitDriverAppend(
   if (isEnded(run.status)) return refused({ kind: "terminal" });
   if (run.owner === null || run.parked !== null) return { kind: "fenced" };
   if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };
-  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null });
+  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null, start: null });
   const refusal = batch.addAll(request.facts, request.decisions, request.ifTail !== null);
   if (refusal !== null) return refused(refusal);
   const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
@@ -82,15 +82,7 @@ export function admitOutsideAppend(
   request: OutsideAppend,
   context: KeyedContext,
 ): AppendVerdict {
-  if (context.writtenBefore !== null) {
-    return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
-  }
-  if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key });
-  const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
-  if (refusal !== null) return refused(refusal);
-  const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
-  return batch.finish({ ...run, wakeAt }, null);
+  return admitKeyed(run, view, request, context, null);
 }
 
 /**
@@ -103,12 +95,22 @@ export function admitExecutorAppend(
   request: ExecutorAppend,
   context: KeyedContext,
 ): AppendVerdict {
+  const { attempt, delivery } = request;
+  return admitKeyed(run, view, request, context, { attempt, delivery });
+}
+
+function admitKeyed(
+  run: RunRecord,
+  view: RunView,
+  request: OutsideAppend | ExecutorAppend,
+  context: KeyedContext,
+  start: StepStart | null,
+): AppendVerdict {
   if (context.writtenBefore !== null) {
     return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
   }
   if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const { attempt, delivery, key } = request;
-  const batch = new Batch(run, view, context, { epoch: null, key, start: { attempt, delivery } });
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });
   const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
   if (refusal !== null) return refused(refusal);
   const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
@@ -127,7 +129,7 @@ export function admitCreate(
 ): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
   const { created, eager } = request;
   const run = newRun(request, namespace, context.storeNow);
-  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null });
+  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null, start: null });
   const creation: NewFact<"run_created"> = {
     type: "run_created",
     correlationId: null,
@@ -176,7 +178,7 @@ function newRun(request: CreateRequest, namespace: string, storeNow: number): Ru
 interface Writer {
   readonly epoch: number | null;
   readonly key: string | null;
-  readonly start?: StepStart;
+  readonly start: StepStart | null;
 }
 
 /** The events of one append, admitted one after the other against a fork of the view. */
@@ -277,7 +279,7 @@ class Batch {
       at,
       storeNow: this.#context.storeNow,
       epoch: this.#writer.epoch,
-      start: this.#writer.start ?? null,
+      start: this.#writer.start,
     });
     if (rule === null) return null;
     const index = this.#index;
