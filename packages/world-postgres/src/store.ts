@@ -46,6 +46,7 @@ export class Store {
   readonly events: EventRows;
   readonly changes: RunChanges;
   readonly #id = randomUUID();
+  readonly #channel: string;
   readonly #listener: NoticeListener | null;
   readonly #sender: NoticeSender | null;
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
@@ -68,6 +69,7 @@ export class Store {
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
+    this.#channel = channel;
     this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
     this.#listener = settings.notifications
       ? new NoticeListener({
@@ -119,6 +121,11 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (hint !== null) this.signals.hint(runId);
     const concernsOthers = hint !== null && (hint.owner === null || !this.#ownWorkers.has(hint.owner));
     if (hasSettled || concernsOthers) this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers });
+  }
+
+  /** Where notices are sent; null where none are. */
+  get channel(): string | null {
+    return this.#sender === null ? null : this.#channel;
   }
 
   /** Any worker may take a run, though nothing of its row has changed. */

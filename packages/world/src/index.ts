@@ -93,6 +93,8 @@ export type {
   PolledRun,
   ReleaseRequest,
   RunFilter,
+  TransactedCreation,
+  TransactionClient,
   WakeHint,
   WorkerInfo,
   World,
@@ -103,5 +105,6 @@ export type {
   WorldHooks,
   WorldLog,
   WorldRuns,
+  WorldTransactions,
   WorldWake,
 } from "./world.ts";
