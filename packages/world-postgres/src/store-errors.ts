@@ -196,6 +196,13 @@ export function unsafeSettingError(location: string, setting: string): StoreErro
   });
 }
 
+/** A transaction was given that cannot be one of this store. */
+export function foreignTransactionError(location: string): StoreError {
+  return new StoreError("STORE_UNSUPPORTED", `The transaction is not one of the database of the store ${location}.`, {
+    hint: "Begin the transaction in the database that the world is configured with: the two are committed as one.",
+  });
+}
+
 export function tooLargeError(count: number, most: number): StoreError {
   return new StoreError("STORE_UNSUPPORTED", `One append of ${count} events; this store takes ${most}.`, {
     hint: "Cut the append at `capabilities.maxEventsPerAppend`.",

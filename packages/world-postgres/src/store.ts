@@ -52,6 +52,7 @@ export class Store {
   readonly streams: StreamStore;
   readonly changes: RunChanges;
   readonly #id = randomUUID();
+  readonly #channel: string;
   readonly #listener: NoticeListener | null;
   readonly #sender: NoticeSender | null;
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
@@ -75,6 +76,7 @@ export class Store {
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
+    this.#channel = channel;
     this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
     this.#listener =
       settings.notifications && listenConfig !== null
@@ -135,6 +137,11 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   announceStream(runId: string): void {
     this.signals.streamed(runId);
     this.#sender?.send({ runId, settled: false, hint: false, streamed: true });
+  }
+
+  /** Where notices are sent; null where none are. */
+  get channel(): string | null {
+    return this.#sender === null ? null : this.#channel;
   }
 
   /** Any worker may take a run, though nothing of its row has changed. */

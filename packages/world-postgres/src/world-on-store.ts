@@ -4,6 +4,7 @@ import { parkRun, postgresClaims, unparkRun } from "./postgres-claims.ts";
 import { eventsPerAppendMax, postgresLog } from "./postgres-log.ts";
 import { postgresRuns } from "./postgres-runs.ts";
 import { postgresStreams } from "./postgres-streams.ts";
+import { postgresTransactions } from "./postgres-transactions.ts";
 import type { Store } from "./store.ts";
 import { toStoredText } from "./stored-text.ts";
 
@@ -27,6 +28,7 @@ export function worldOn(store: Store): World {
     streams: postgresStreams(store),
     park: (runId, epoch, parked) => store.call(() => parkRun(store, runId, epoch, parked)),
     unpark: (runId) => store.call(() => unparkRun(store, runId)),
+    transactions: postgresTransactions(store),
     wake: postgresWake(store),
     close: () => store.close(),
   };

@@ -4,20 +4,24 @@ export {
   type AppendVerdict,
   admitCreate,
   admitDriverAppend,
+  admitExecutorAppend,
   admitOutsideAppend,
   clockBoundMs,
   isReadableSpec,
+  type KeyedContext,
 } from "./admit.ts";
 export type {
   Appended,
   AppendRequest,
   AppendResult,
   DriverAppend,
+  ExecutorAppend,
   Fenced,
   Moved,
   OutsideAppend,
   RefusalReason,
   Refused,
+  ResultType,
 } from "./append.ts";
 export {
   admitPark,
@@ -114,6 +118,8 @@ export type {
   PolledRun,
   ReleaseRequest,
   RunFilter,
+  TransactedCreation,
+  TransactionClient,
   WakeHint,
   WorkerInfo,
   World,
@@ -124,5 +130,6 @@ export type {
   WorldHooks,
   WorldLog,
   WorldRuns,
+  WorldTransactions,
   WorldWake,
 } from "./world.ts";

@@ -6,8 +6,8 @@ import type { WorldStreams } from "./streams.ts";
 /**
  * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
  * call may have been applied. A backend holds no rules of its own: it reads, asks the rules (`admitCreate`,
- * `admitDriverAppend`, `admitOutsideAppend`, `takeOver`, `admitRelease`, `admitStreamAppend`, …), writes atomically, and
- * notifies. An instance is bound to one namespace.
+ * `admitDriverAppend`, `admitOutsideAppend`, `admitExecutorAppend`, `admitStreamAppend`, `takeOver`, `admitRelease`, …),
+ * writes atomically, and notifies. An instance is bound to one namespace.
  */
 export interface World {
   readonly capabilities: WorldCapabilities;
@@ -26,6 +26,8 @@ export interface World {
   park(runId: string, epoch: number, parked: NewParked): Promise<boolean>;
   /** Put a parked run back, to be woken at once. False: it was not parked. */
   unpark(runId: string): Promise<boolean>;
+  /** Writing in one transaction with the program's own data. Absent: the store is no database that programs share with it. */
+  readonly transactions?: WorldTransactions;
   /** Low-latency hints. They may be lost, doubled and late: `claims.claim` and `claims.poll` alone must be correct. */
   readonly wake?: WorldWake;
   close(): Promise<void>;
@@ -220,6 +222,28 @@ export interface OpenHook {
   readonly correlationId: string;
   /** Position of its `hook_created`. */
   readonly position: number;
+}
+
+/** A transaction of a program, as far as a store needs it. The clients of `pg` fit. */
+export interface TransactionClient {
+  /** Runs one statement that has no parameters; a row has a property for each column. */
+  query(text: string): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** What a store writes together with what a program writes to the same database. */
+export interface WorldTransactions {
+  /**
+   * Create a run as part of a transaction that the caller has begun, and that the caller ends: until its commit nobody sees
+   * the run, and after a rollback there is none. A key that another run holds does not disturb the transaction. What the
+   * transaction itself rejects with is passed on as it is.
+   */
+  create(transaction: TransactionClient, request: Omit<CreateRequest, "eager">): Promise<TransactedCreation>;
+}
+
+/** How a creation inside of a transaction ended. `existing`: that run holds the key. */
+export interface TransactedCreation {
+  readonly kind: "created" | "existing";
+  readonly runId: string;
 }
 
 /** Compiled workflow code, by the hash of its content. */
