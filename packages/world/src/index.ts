@@ -26,6 +26,7 @@ export {
   endedShownMs,
   expiriesMax,
   type Heartbeat,
+  inTurns,
   isClaimable,
   isEagerClaimGone,
   isPolled,
