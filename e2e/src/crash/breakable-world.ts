@@ -2,7 +2,7 @@
  * The real world, with an outsider between it and the engine: it writes down what the store acknowledged before the engine learns of
  * it, marks which writes are in flight, and kills the process where the plan says.
  */
-import type { AppendRequest, AppendResult, CreateRequest, World } from "@perdure/world";
+import type { AppendRequest, AppendResult, CreateRequest, WorkerInfo, World } from "@perdure/world";
 import { acknowledge } from "./acknowledge.ts";
 import type { FaultPoints } from "./fault-points.ts";
 import type { Ledger } from "./ledger.ts";
@@ -30,7 +30,7 @@ export function breakableWorld(world: World, outsider: Outsider): World {
         outsider.faults.reach("before-release");
         return await world.claims.release(runId, request);
       },
-      heartbeatThread: () => strikeableHeartbeat(world, outsider),
+      heartbeatThread: (worker) => strikeableHeartbeat(world, worker, outsider),
     },
   };
 }
@@ -100,8 +100,12 @@ module.exports = ({ source, data, strike }) => {
 };
 `;
 
-function strikeableHeartbeat(world: World, { faults }: Outsider): ReturnType<World["claims"]["heartbeatThread"]> {
-  const inner = world.claims.heartbeatThread();
+function strikeableHeartbeat(
+  world: World,
+  worker: WorkerInfo,
+  { faults }: Outsider,
+): ReturnType<World["claims"]["heartbeatThread"]> {
+  const inner = world.claims.heartbeatThread(worker);
   const strike = faults.heartbeatStrike();
   if (inner === null || strike === null) return inner;
   return { source: strikeableSource, data: { source: inner.source, data: inner.data, strike } };

@@ -3,8 +3,13 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const variable = "PERDURE_E2E_FOLDER";
+const urlVariable = "PERDURE_E2E_URL";
 
-export const environmentOf = (path: string): Readonly<Record<string, string>> => ({ [variable]: path });
+export const environmentOf = (path: string, url: string | null): Readonly<Record<string, string>> =>
+  url === null ? { [variable]: path } : { [variable]: path, [urlVariable]: url };
+
+/** The database of the experiment; null: its store is a file in its folder. */
+export const databaseUrl = (): string | null => process.env[urlVariable] ?? null;
 
 /** The folder of the experiment, as the worker was told. */
 export function folder(): string {

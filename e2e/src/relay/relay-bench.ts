@@ -6,12 +6,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LogEvent, RunRecord, World } from "@perdure/world";
+import { createPostgresWorld } from "@perdure/world-postgres";
 import { getRun, type WorkerOptions } from "perdure/api";
 import { createLocalWorld } from "perdure/config";
 import { onTestFinished } from "vitest";
 import { spawnNode as spawnProgram } from "../node-process.ts";
 import { environmentOf, openGate, storePath } from "./gates.ts";
 import { readJournal, type SignedEntry } from "./journal.ts";
+import type { Order } from "./worker.ts";
 
 export interface Ending {
   readonly code: number | null;
@@ -33,10 +35,10 @@ export class RelayWorker {
     this.ended = new Promise((resolveEnd) => child.on("close", (code, signal) => resolveEnd({ code, signal })));
   }
 
-  /** Starts a relay of so many legs; resolves to the id of the run. */
-  async start(length: number): Promise<string> {
+  /** Starts a relay; resolves to the id of the run. */
+  async start(order: Order): Promise<string> {
     const answer = once(this.#child, "message");
-    this.#child.send(length);
+    this.#child.send(order);
     return String((await answer)[0]);
   }
 
@@ -48,28 +50,30 @@ export class RelayWorker {
 export class RelayBench {
   readonly folder: string;
   readonly world: World;
+  readonly #url: string | null;
 
-  private constructor(folder: string, world: World) {
+  private constructor(folder: string, world: World, url: string | null) {
     this.folder = folder;
     this.world = world;
+    this.#url = url;
   }
 
-  /** Removed when the test is over. */
-  static async open(): Promise<RelayBench> {
+  /** On a database, or on a file of its own. Removed when the test is over. */
+  static async open(url: string | null = null): Promise<RelayBench> {
     const folder = mkdtempSync(join(tmpdir(), "perdure-relay-"));
-    const world = await createLocalWorld({ path: storePath(folder) });
+    const world = await (url === null ? createLocalWorld({ path: storePath(folder) }) : createPostgresWorld({ url }));
     onTestFinished(async () => {
       await world.close();
       rmSync(folder, { recursive: true });
     });
-    return new RelayBench(folder, world);
+    return new RelayBench(folder, world, url);
   }
 
   /** A worker process that is at work. */
   async worker(settings: WorkerOptions = {}): Promise<RelayWorker> {
     const child = spawnNode(
       ["--import", "perdure/register", resolve(import.meta.dirname, "worker.ts"), JSON.stringify(settings)],
-      environmentOf(this.folder),
+      environmentOf(this.folder, this.#url),
     );
     const worker = new RelayWorker(child);
     await Promise.race([once(child, "message"), worker.ended.then(() => failed(worker))]);

@@ -1,9 +1,15 @@
-/** A run that is a row of legs; each tells in which process it ran. */
-import { leg } from "./steps.ts";
+/** Runs whose steps tell in which process they ran. */
+import { block, leg } from "./steps.ts";
 
 export async function relay(length: number): Promise<number[]> {
   "use workflow";
   const pids: number[] = [];
   for (let index = 0; index < length; index += 1) pids.push(await leg(index));
   return pids;
+}
+
+/** One leg, and then one that blocks. */
+export async function standstill(): Promise<number[]> {
+  "use workflow";
+  return [await leg(0), await block(1)];
 }

@@ -26,7 +26,7 @@ async function openStore(now = Date.now): Promise<Store> {
 
 /** A thread that evaluates the source as a worker's thread does, and beats or closes when it is told to. */
 function startThread(store: Store): { readonly beat: () => Promise<unknown>; readonly close: () => Promise<unknown> } {
-  const spec = worldOn(store, false).claims.heartbeatThread();
+  const spec = worldOn(store, false).claims.heartbeatThread(worker);
   if (spec === null) expect.fail("the local world beats from a thread");
   const main = `
     const { parentPort, workerData } = require("node:worker_threads");
@@ -111,6 +111,6 @@ describe("the heartbeat thread", () => {
 
   it("is left to the event loop when the world has a clock of its own", async () => {
     const store = await openStore();
-    expect(worldOn(store, true).claims.heartbeatThread()).toBeNull();
+    expect(worldOn(store, true).claims.heartbeatThread(worker)).toBeNull();
   });
 });

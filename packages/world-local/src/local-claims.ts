@@ -7,6 +7,7 @@ import {
   type ClaimRequest,
   type ClaimResult,
   endedShownMs,
+  inTurns,
   isPolled,
   type NewParked,
   ownerState,
@@ -125,8 +126,8 @@ function heldBy(store: Store, owner: string, workflows: string, limit: number): 
 /** One seek per workflow, so that runs which this worker cannot drive cost nothing however many are due. */
 function dueRuns(store: Store, workflows: readonly string[], storeNow: number, max: number): readonly FoundRun[] {
   const condition = `workflow_id = ? AND ${unclaimed} AND wake_at <= ? ORDER BY wake_at, rid LIMIT ?`;
-  const due = workflows.flatMap((workflowId) => store.runs.select(condition, [workflowId, storeNow, max]));
-  return due.sort((a, b) => (a.run.wakeAt ?? 0) - (b.run.wakeAt ?? 0)).slice(0, max);
+  const due = workflows.map((workflowId) => store.runs.select(condition, [workflowId, storeNow, max]));
+  return inTurns(due, ({ run }) => run.wakeAt ?? 0, max);
 }
 
 function nextDue(store: Store, workflows: readonly string[]): number | null {

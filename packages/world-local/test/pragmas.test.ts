@@ -75,7 +75,7 @@ describe("the pragmas of a connection", () => {
         const store = await Store.open(settingsFor(file));
         expect(pragmasOf(store.db)).toEqual({ ...ofStore, ...flushes });
         const world = worldOn(store, false);
-        expect(world.claims.heartbeatThread()).not.toBeNull();
+        expect(world.claims.heartbeatThread(worker)).not.toBeNull();
         expect(pragmasOf(store.db)).toEqual({ ...ofStore, ...flushes, wal_autocheckpoint: 2 * pagesMax });
         await world.close();
       }

@@ -15,7 +15,10 @@ export interface PostgresWorldOptions {
   readonly namespace?: string;
   /** The schema that holds the tables; it is created when it is missing; default `perdure`. */
   readonly schema?: string;
-  /** The most connections of this process for calls; default 10. One more listens for notifications. */
+  /**
+   * The most connections of this process for calls; default 10. One more listens for notifications while somebody wants to
+   * know of changes, and one more beats for each worker.
+   */
   readonly maxConnections?: number;
   /** Whether processes tell each other of changes with LISTEN and NOTIFY; default true. Without, they are polled for. */
   readonly notifications?: boolean;

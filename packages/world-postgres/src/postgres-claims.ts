@@ -1,5 +1,4 @@
 /** Claims: which worker drives which run. The rules are those of `@perdure/world`; here are the queries behind them. */
-import { StoreError } from "@perdure/errors";
 import {
   admitPark,
   admitRelease,
@@ -7,6 +6,7 @@ import {
   type ClaimRequest,
   type ClaimResult,
   endedShownMs,
+  inTurns,
   isClaimable,
   isPolled,
   type NewParked,
@@ -19,6 +19,7 @@ import {
   type WorldClaims,
 } from "@perdure/world";
 import type { TransactionQueries } from "./database.ts";
+import { heartbeatSource, heartbeatThreadData } from "./heartbeat-thread.ts";
 import { type RunRow, runColumns, unclaimed, type VersionedRun, versionedRun } from "./run-rows.ts";
 import type { Store } from "./store.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
@@ -26,9 +27,6 @@ import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
 
 /** More runs than this are told as one hint in any case. */
 const retiredHintsMax = 100;
-
-/** `waiting`: for the writers that hold rows at the moment. `skipping`: past them. */
-type LockMode = "waiting" | "skipping";
 
 type ClaimRow = RunRow & {
   readonly now: number;
@@ -59,9 +57,11 @@ export function postgresClaims(store: Store): WorldClaims {
         await retireWorker(room, workerId);
         store.removeOwnWorker(workerId);
       }),
-    heartbeatThread() {
+    heartbeatThread(worker) {
       store.assertOpen();
-      return null;
+      const { config, location } = store.settings;
+      const data = heartbeatThreadData(worker, { config, location, ...workers.beatStatement(worker) });
+      return { source: heartbeatSource, data };
     },
   };
 }
@@ -113,18 +113,18 @@ interface Room {
 function statements(schema: string) {
   const claimable = `SELECT ${runColumns}, ${schema}.store_now() AS now`;
   const runs = `FROM ${schema}.runs r`;
-  const lost = `${claimable}, w.beat_at, w.lease_ms ${runs}
-LEFT JOIN ${schema}.workers w ON w.namespace = r.namespace AND w.id = r.owner
-WHERE r.namespace = $1 AND r.owner = ANY ($2::text[]) AND r.workflow_id = ANY ($3::text[])
-ORDER BY r.owner, r.run_id LIMIT $4 FOR UPDATE OF r`;
+  const ofLostOwners = `r.namespace = $1 AND r.owner = ANY ($2::text[]) AND r.workflow_id = ANY ($3::text[])`;
   return {
-    lost: { waiting: lost, skipping: `${lost} SKIP LOCKED` } satisfies Record<LockMode, string>,
+    lost: `${claimable}, w.beat_at, w.lease_ms ${runs}
+LEFT JOIN ${schema}.workers w ON w.namespace = r.namespace AND w.id = r.owner
+WHERE ${ofLostOwners} ORDER BY r.owner, r.workflow_id, r.run_id LIMIT $4 FOR UPDATE OF r SKIP LOCKED`,
+    isLostLeft: `SELECT EXISTS (SELECT 1 ${runs} WHERE ${ofLostOwners}) AS left`,
     // One seek per workflow; what is locked by other claimers or by senders is left to them, or to the next claim.
     due: `SELECT due.* FROM unnest($2::text[]) AS w(id), LATERAL (
   ${claimable}, NULL::bigint AS beat_at, NULL::bigint AS lease_ms ${runs}
   WHERE r.namespace = $1 AND r.workflow_id = w.id AND ${unclaimed} AND r.wake_at <= $3
   ORDER BY r.wake_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS due
-ORDER BY due.wake_at, due.run_id LIMIT $4`,
+ORDER BY due.wake_at, due.run_id`,
     polled: `${claimable} ${runs}
 WHERE r.namespace = $1 AND r.owner = $2 AND r.tail > greatest(r.claim_tail, coalesce(r.append_last, 0))
 UNION ALL
@@ -134,51 +134,40 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
   };
 }
 
-/**
- * Looks first, without a lock, because mostly there is nothing to claim. The runs of lost workers are waited for: their
- * rows are locked for a moment only, by a late append of the one that counts as lost, or by another claimer. If a lock
- * lasts, they are passed over.
- */
+/** Looks first, without a lock, because mostly there is nothing to claim. */
 async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
   const outlook = await workers.outlook(store.database, request.worker.workflows);
   store.clock.learn(outlook.storeNow);
-  const { storeNow, nextWakeAt, lostOwners } = outlook;
-  const isDue = nextWakeAt !== null && nextWakeAt <= storeNow;
-  if (request.max <= 0 || (!isDue && lostOwners.length === 0)) return { runs: [], storeNow, nextWakeAt };
-  try {
-    return await claimRuns(room, request, outlook, "waiting");
-  } catch (error) {
-    if (!isLocked(error)) throw error;
-    return claimRuns(room, request, outlook, "skipping");
-  }
+  const { storeNow, schedule, lostOwners } = outlook;
+  const isDue = schedule.dueAt(storeNow).length > 0;
+  if (request.max > 0 && (isDue || lostOwners.length > 0)) return claimRuns(room, request, outlook);
+  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt };
 }
-
-const isLocked = (error: unknown): boolean => StoreError.is(error) && error.code === "STORE_LOCKED";
 
 interface Taken {
   readonly claimed: VersionedRun[];
   readonly stalled: VersionedRun[];
 }
 
-async function claimRuns(
-  room: Room,
-  { worker, max }: ClaimRequest,
-  { storeNow, lostOwners }: ClaimOutlook,
-  mode: LockMode,
-): Promise<ClaimResult> {
+/**
+ * Passes over rows that are locked: those of a lost worker are locked by other claimers, who take them, or for a moment
+ * by a late append. So workers that look at the same lost worker never wait for each other.
+ */
+async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: ClaimOutlook): Promise<ClaimResult> {
   const { store, workers } = room;
+  const { storeNow, schedule, lostOwners } = outlook;
   const workflows = worker.workflows.map(toStoredText);
   let taken: Taken = { claimed: [], stalled: [] };
-  const claiming = store.database.transaction(async (queries) => {
-    const lost = await lostRuns(room, queries, [lostOwners, workflows, max + 1], mode);
-    const due = await dueRuns(room, queries, [workflows, storeNow, Math.max(0, max - lost.length)]);
-    taken = takeRows(store.settings.namespace, worker.id, [...lost.slice(0, max), ...due]);
+  const nextWakeAt = await store.database.transaction(async (queries) => {
+    const lost = await lostRuns(room, queries, [lostOwners, workflows, max]);
+    const due = await dueRuns(room, queries, [schedule.dueAt(storeNow), storeNow, max - lost.length]);
+    taken = takeRows(store.settings.namespace, worker.id, [...lost, ...due]);
     const changed = [...taken.claimed, ...taken.stalled].map(({ run }) => run);
     if (changed.length > 0) await store.runs.replace(queries, changed);
-    return lost.length > max ? storeNow : workers.nextWakeAt(queries, worker.workflows);
+    if (await isLostLeft(room, queries, [lostOwners, workflows])) return storeNow;
+    return (await workers.schedule(queries, worker.workflows)).nextWakeAt;
   });
-  const nextWakeAt = await claiming;
   for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
   for (const { run } of taken.stalled) store.announce(run, null);
   return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt };
@@ -188,17 +177,31 @@ async function lostRuns(
   { sql, namespace }: Room,
   queries: TransactionQueries,
   [owners, workflows, limit]: readonly [readonly string[], readonly string[], number],
-  mode: LockMode,
 ): Promise<readonly ClaimRow[]> {
-  return owners.length === 0 ? [] : queries.read(sql.lost[mode], [namespace, owners, workflows, limit]);
+  return owners.length === 0 ? [] : queries.read(sql.lost, [namespace, owners, workflows, limit]);
 }
 
+async function isLostLeft(
+  { sql, namespace }: Room,
+  queries: TransactionQueries,
+  [owners, workflows]: readonly [readonly string[], readonly string[]],
+): Promise<boolean> {
+  if (owners.length === 0) return false;
+  const [row] = await queries.read<{ readonly left: boolean }>(sql.isLostLeft, [namespace, owners, workflows]);
+  return row?.left === true;
+}
+
+/** An equal share of each workflow of which runs are due: whoever has more of one takes it with the next claim. */
 async function dueRuns(
   { sql, namespace }: Room,
   queries: TransactionQueries,
   [workflows, storeNow, limit]: readonly [readonly string[], number, number],
 ): Promise<readonly ClaimRow[]> {
-  return limit === 0 ? [] : queries.read(sql.due, [namespace, workflows, storeNow, limit]);
+  if (limit <= 0 || workflows.length === 0) return [];
+  const share = Math.ceil(limit / workflows.length);
+  const rows = await queries.read<ClaimRow>(sql.due, [namespace, workflows, storeNow, share]);
+  const byWorkflow = workflows.map((workflowId) => rows.filter((row) => row.workflow_id === workflowId));
+  return inTurns(byWorkflow, (row) => row.wake_at ?? 0, limit);
 }
 
 /** Takes over the rows that are claimable as they are now that they are locked. */

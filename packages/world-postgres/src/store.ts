@@ -22,6 +22,9 @@ import { StreamStore } from "./stream-store.ts";
 /** So many polls in a row that nobody wanted anything of end the watching: callers that wait one by one share it. */
 const idlePollsMax = 10;
 
+/** Any time will do: the timer only keeps the process alive. */
+const holdMs = 60_000;
+
 export interface StoreSettings {
   readonly config: ClientConfig;
   /** Host, port and database, for people. */
@@ -171,12 +174,15 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   }
 
   async #close(): Promise<void> {
+    // Idle connections keep no process alive, and one that has nothing else to do would end before they are closed.
+    const hold = setInterval(() => {}, holdMs);
     const listenerStopped = this.#stopWatching();
     for (const callback of [...this.#onClose]) callback(closedError(this.settings.location));
     await Promise.allSettled([...this.#calls]);
     await this.#sender?.flushed();
     await listenerStopped;
     await this.database.close();
+    clearInterval(hold);
   }
 
   #poll(): void {

@@ -1,21 +1,41 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
 import { type Heartbeat, ownerState, type WorkerInfo } from "@perdure/world";
-import type { Queries } from "./database.ts";
+import type { Queries, Values } from "./database.ts";
 import { unclaimed } from "./run-rows.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 
 /** What a worker has to know before it claims: who is lost, and what is due. */
 export interface ClaimOutlook {
   readonly storeNow: number;
-  /** When the first unclaimed run of the worker's workflows is due; null when none is scheduled. */
-  readonly nextWakeAt: number | null;
-  /** The stored names of the workers that hold claims and no longer live. */
+  readonly schedule: Schedule;
+  /** The stored names of the workers that no longer live and hold runs of the worker's workflows. */
   readonly lostOwners: readonly string[];
 }
 
+/** When the first unclaimed run of each workflow is due. */
+export class Schedule {
+  readonly #heads: readonly Head[];
+
+  constructor(heads: readonly Head[] | null) {
+    this.#heads = heads ?? [];
+  }
+
+  /** Null when nothing is scheduled. */
+  get nextWakeAt(): number | null {
+    return this.#heads.length === 0 ? null : Math.min(...this.#heads.map(([, wakeAt]) => wakeAt));
+  }
+
+  /** The stored ids of the workflows of which a run is due. */
+  dueAt(storeNow: number): readonly string[] {
+    return this.#heads.filter(([, wakeAt]) => wakeAt <= storeNow).map(([workflowId]) => workflowId);
+  }
+}
+
+type Head = readonly [storedWorkflowId: string, wakeAt: number];
+
 interface OutlookRow {
   readonly now: number;
-  readonly next_wake_at: number | null;
+  readonly heads: readonly Head[] | null;
   readonly owners: readonly (readonly [owner: string, beatAt: number | null, leaseMs: number | null])[] | null;
 }
 
@@ -24,7 +44,7 @@ export class WorkerRows {
   readonly #beat: string;
   readonly #remove: string;
   readonly #outlook: string;
-  readonly #nextWake: string;
+  readonly #schedule: string;
 
   constructor(schema: string, namespace: string) {
     this.#namespace = toStoredText(namespace);
@@ -34,10 +54,10 @@ ON CONFLICT (namespace, id) DO UPDATE
 SET beat_at = excluded.beat_at, lease_ms = excluded.lease_ms, workflows = excluded.workflows`;
     this.#remove = `DELETE FROM ${schema}.workers WHERE namespace = $1 AND id = $2`;
     // One seek per workflow, so that runs which this worker cannot drive cost nothing however many are due.
-    const nextWake = `(SELECT min(due.wake_at) FROM unnest($2::text[]) AS w(id), LATERAL (
+    const heads = `(SELECT json_agg(json_build_array(w.id, due.wake_at)) FROM unnest($2::text[]) AS w(id), LATERAL (
   SELECT r.wake_at FROM ${schema}.runs r WHERE r.namespace = $1 AND r.workflow_id = w.id AND ${unclaimed}
   ORDER BY r.wake_at LIMIT 1) AS due)`;
-    this.#nextWake = `SELECT ${nextWake} AS next_wake_at`;
+    this.#schedule = `SELECT ${heads} AS heads`;
     // Finds each owner once, by a seek per owner however many runs they hold.
     this.#outlook = `WITH RECURSIVE owners (owner) AS (
   (SELECT r.owner FROM ${schema}.runs r WHERE r.namespace = $1 AND r.owner IS NOT NULL ORDER BY r.owner LIMIT 1)
@@ -46,15 +66,21 @@ SET beat_at = excluded.beat_at, lease_ms = excluded.lease_ms, workflows = exclud
     ORDER BY r.owner LIMIT 1)
   FROM owners WHERE owners.owner IS NOT NULL
 )
-SELECT ${schema}.store_now() AS now, ${nextWake} AS next_wake_at,
+SELECT ${schema}.store_now() AS now, ${heads} AS heads,
   (SELECT json_agg(json_build_array(o.owner, w.beat_at, w.lease_ms))
    FROM owners o LEFT JOIN ${schema}.workers w ON w.namespace = $1 AND w.id = o.owner
-   WHERE o.owner IS NOT NULL) AS owners`;
+   WHERE o.owner IS NOT NULL AND EXISTS (SELECT 1 FROM ${schema}.runs r
+     WHERE r.namespace = $1 AND r.owner = o.owner AND r.workflow_id = ANY ($2::text[]))) AS owners`;
   }
 
   async beat(queries: Queries, worker: WorkerInfo): Promise<void> {
-    const workflows = JSON.stringify(worker.workflows);
-    await queries.write(this.#beat, [this.#namespace, toStoredText(worker.id), worker.leaseMs, workflows]);
+    const { text, values } = this.beatStatement(worker);
+    await queries.write(text, values);
+  }
+
+  /** Announces a worker, or renews it. */
+  beatStatement({ id, leaseMs, workflows }: WorkerInfo): { readonly text: string; readonly values: Values } {
+    return { text: this.#beat, values: [this.#namespace, toStoredText(id), leaseMs, JSON.stringify(workflows)] };
   }
 
   async remove(queries: Queries, workerId: string): Promise<void> {
@@ -67,13 +93,13 @@ SELECT ${schema}.store_now() AS now, ${nextWake} AS next_wake_at,
     const lost = (row?.owners ?? []).filter(([owner, beatAt, leaseMs]) => {
       return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
     });
-    return { storeNow, nextWakeAt: row?.next_wake_at ?? null, lostOwners: lost.map(([owner]) => owner) };
+    return { storeNow, schedule: new Schedule(row?.heads ?? null), lostOwners: lost.map(([owner]) => owner) };
   }
 
-  async nextWakeAt(queries: Queries, workflows: readonly string[]): Promise<number | null> {
+  async schedule(queries: Queries, workflows: readonly string[]): Promise<Schedule> {
     const values = [this.#namespace, workflows.map(toStoredText)];
-    const [row] = await queries.read<Pick<OutlookRow, "next_wake_at">>(this.#nextWake, values);
-    return row?.next_wake_at ?? null;
+    const [row] = await queries.read<Pick<OutlookRow, "heads">>(this.#schedule, values);
+    return new Schedule(row?.heads ?? null);
   }
 }
 

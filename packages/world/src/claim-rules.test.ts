@@ -6,6 +6,7 @@ import {
   admitUnpark,
   endedShownMs,
   expiriesMax,
+  inTurns,
   isClaimable,
   isEagerClaimGone,
   isPolled,
@@ -26,6 +27,21 @@ describe("the owner of a run", () => {
     expect(ownerState(held(), { at: now - 9, leaseMs: 10 }, now)).toBe("alive");
     expect(ownerState(held(), { at: now - 10, leaseMs: 10 }, now)).toBe("dead");
     expect(ownerState(held(), null, now)).toBe("dead");
+  });
+});
+
+describe("runs that are due", () => {
+  const inTurn = (workflows: readonly (readonly number[])[], max: number) => inTurns(workflows, (at) => at, max);
+
+  test("are taken one of each workflow in turn, the longest due first", () => {
+    const workflows = [[1, 2, 3, 4], [], [9], [5, 8]];
+    expect(inTurn(workflows, 100)).toEqual([1, 5, 9, 2, 8, 3, 4]);
+    for (let max = 0; max < 8; max += 1) expect(inTurn(workflows, max)).toEqual([1, 5, 9, 2, 8, 3, 4].slice(0, max));
+  });
+
+  test("are none where nothing is due", () => {
+    expect(inTurn([], 5)).toEqual([]);
+    expect(inTurn([[], []], 5)).toEqual([]);
   });
 });
 

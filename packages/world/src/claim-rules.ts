@@ -36,6 +36,21 @@ export function isClaimable(run: RunRecord, owner: OwnerState, storeNow: number)
   return owner === "dead" || (run.wakeAt !== null && run.wakeAt <= storeNow);
 }
 
+/**
+ * The order in which runs that are due are claimed: one of each workflow in turn, the longest due first, so that no
+ * workflow waits until the backlog of another one is gone. Of each workflow the runs are given in the order in which they
+ * became due.
+ */
+export function inTurns<T>(workflows: readonly (readonly T[])[], dueAt: (run: T) => number, max: number): T[] {
+  const taken: T[] = [];
+  const most = Math.max(0, ...workflows.map(({ length }) => length));
+  for (let turn = 0; turn < most && taken.length < max; turn += 1) {
+    const next = workflows.flatMap((runs) => runs.slice(turn, turn + 1));
+    taken.push(...next.sort((a, b) => dueAt(a) - dueAt(b)).slice(0, max - taken.length));
+  }
+  return taken;
+}
+
 /** What taking a claimable run makes of its row: claimed under a new epoch, or parked because its drivers keep dying. */
 export type Takeover =
   | { readonly kind: "claimed"; readonly run: RunRecord }

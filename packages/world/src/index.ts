@@ -30,6 +30,7 @@ export {
   endedShownMs,
   expiriesMax,
   type Heartbeat,
+  inTurns,
   isClaimable,
   isEagerClaimGone,
   isPolled,

@@ -139,8 +139,9 @@ export interface WorldClaims {
    */
   heartbeat(worker: WorkerInfo): Promise<void>;
   /**
-   * Take due runs that nobody drives: those of workers that are no longer alive first, then unclaimed ones, the longest
-   * due first.
+   * Take due runs that nobody drives: those of workers that are no longer alive first, then unclaimed ones, one of each
+   * workflow in turn, the longest due first (see `inTurns`). It may take fewer than `max` although more are due; then
+   * `nextWakeAt` says so. It waits for nobody: what others are just taking is theirs.
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /**
@@ -157,10 +158,12 @@ export interface WorldClaims {
   /** The worker is gone for good; whatever it still held may be claimed at once. */
   retire(workerId: string): Promise<void>;
   /**
-   * CommonJS source of a module `(data) => ({ beat(worker), close() })` that beats synchronously from a thread of its
-   * own, so that a step which blocks the event loop does not lose its worker's runs. Null: beat from the event loop.
+   * CommonJS source of a module `(data) => ({ beat(worker), close() })` that beats from a thread of its own, so that a step
+   * which blocks the event loop does not lose its worker's runs. Both may answer a promise; the next beat is asked for
+   * only when the one before is answered. Null: beat from the event loop. Throws where such a thread is missing because
+   * of how the program was built; it is told, and the event loop beats.
    */
-  heartbeatThread(): { readonly source: string; readonly data: unknown } | null;
+  heartbeatThread(worker: WorkerInfo): { readonly source: string; readonly data: unknown } | null;
 }
 
 /** A worker as it announces itself. */

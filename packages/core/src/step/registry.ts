@@ -126,6 +126,12 @@ export function stepById(id: string): RegisteredStep {
   return found;
 }
 
+/** The queue that a step asks for by the `queue` property of its function; null when it asks for none. */
+export function queueOf(stepId: string): string | null {
+  const fn = registry().steps.get(stepId)?.fn as { readonly queue?: unknown } | undefined;
+  return typeof fn?.queue === "string" ? fn.queue : null;
+}
+
 /** Whether a step of this id is registered here. */
 export const hasStep = (id: string): boolean => registry().steps.has(id);
 

@@ -100,7 +100,7 @@ class WorkerHeartbeat implements Heartbeat {
   #startThread(): void {
     const { world, worker, intervalMs, stuckAfterMs, env } = this.#options;
     try {
-      const spec = world.claims.heartbeatThread();
+      const spec = world.claims.heartbeatThread(worker);
       if (spec === null) return;
       const pace = { intervalMs, stuckAfterMs, retryMs: this.#retryMs() };
       const onBroken = (error: unknown): void => this.#threadBroke(error);

@@ -11,6 +11,11 @@ export interface WorkerOptions {
   readonly stepsPerWorker?: number;
   /** Step bodies of one run that run at once in this process. Default 50. */
   readonly stepsPerRun?: number;
+  /**
+   * Step bodies of a queue that run at once in this process, by the name of the queue. A step names its queue by a property
+   * of its function: `charge.queue = "mail"`. Default: no limits of their own.
+   */
+  readonly queues?: Readonly<Record<string, number>>;
   /** Runs that this worker drives at once. Default 20,000. */
   readonly claimedRunsMax?: number;
   /** Idle executions kept in memory. Default 10,000. */
@@ -37,6 +42,7 @@ const defaults: Required<WorkerOptions> = {
   mode: "resident",
   stepsPerWorker: 200,
   stepsPerRun: 50,
+  queues: {},
   claimedRunsMax: 20_000,
   residentRunsMax: 10_000,
   turnLimitMs: 2_000,
@@ -60,15 +66,23 @@ export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
   const given = Object.entries(options).filter(([name, value]) => !otherOptions.has(name) && value !== undefined);
   for (const [name] of given) if (!Object.hasOwn(defaults, name)) throw unknownSetting(name);
   const settings = { ...defaults, ...Object.fromEntries(given) };
-  for (const [name, value] of Object.entries(settings)) {
-    const fits = name === "mode" ? value === "resident" || value === "replay" : isCount(value);
-    if (!fits) {
-      const expected = name === "mode" ? '"resident" or "replay"' : "a whole number greater than 0";
-      throw new WorkerSetupError(`startWorker(): "${name}" must be ${expected}, and is ${String(value)}.`);
-    }
+  const { mode, queues, ...counts } = settings;
+  if (mode !== "resident" && mode !== "replay") throw wrongSetting("mode", '"resident" or "replay"', mode);
+  if (!isRecord(queues)) throw wrongSetting("queues", "an object of limits by queue", queues);
+  for (const [name, value] of Object.entries(counts)) if (!isCount(value)) throw wrongSetting(name, aCount, value);
+  for (const [name, value] of Object.entries(queues)) {
+    if (!isCount(value)) throw wrongSetting(`queues.${name}`, aCount, value);
   }
   return { ...settings, claimBatch, heartbeatMs: Math.max(1, Math.floor(settings.leaseMs / beatsPerLease)) };
 }
+
+const aCount = "a whole number greater than 0";
+
+function wrongSetting(name: string, expected: string, value: unknown): WorkerSetupError {
+  return new WorkerSetupError(`startWorker(): "${name}" must be ${expected}, and is ${String(value)}.`);
+}
+
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function unknownSetting(name: string): WorkerSetupError {
   const known = [...Object.keys(defaults), ...otherOptions];

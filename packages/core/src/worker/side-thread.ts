@@ -22,7 +22,7 @@ export interface SideThread {
 
 /** What a side thread is made of. */
 export interface SideThreadOptions {
-  /** CommonJS source of `module.exports = (data) => ({ beat(worker), close() })`. */
+  /** CommonJS source of `module.exports = (data) => ({ beat(worker), close() })`; both may answer a promise. */
   readonly source: string;
   readonly data: unknown;
   readonly worker: WorkerInfo;
@@ -68,23 +68,34 @@ const beats = module_.exports(data);
 let ticks = Atomics.load(words, ${word.ticks});
 let stillMs = 0;
 let failing = false;
-let timer;
+let beating = null;
+let watchTimer;
+let beatTimer;
 
-function schedule(ms) {
-  timer = setTimeout(() => {
+function watch() {
+  watchTimer = setTimeout(() => {
     const seen = Atomics.load(words, ${word.ticks});
-    stillMs = seen === ticks ? stillMs + ms : 0;
+    stillMs = seen === ticks ? stillMs + pace.intervalMs : 0;
     ticks = seen;
-    if (stillMs < pace.stuckAfterMs) beat();
-    else Atomics.store(words, ${word.paused}, 1);
-    schedule(failing ? pace.retryMs : pace.intervalMs);
+    watch();
+  }, pace.intervalMs);
+}
+
+function beatAfter(ms) {
+  beatTimer = setTimeout(() => {
+    beating = beatUnlessStuck().then(() => beatAfter(failing ? pace.retryMs : pace.intervalMs));
   }, ms);
 }
 
-function beat() {
+async function beatUnlessStuck() {
+  if (stillMs >= pace.stuckAfterMs) {
+    Atomics.store(words, ${word.paused}, 1);
+    return;
+  }
+  // Before the beat: the store's clock read it at some time after that.
   const now = Date.now();
   try {
-    beats.beat(worker);
+    await beats.beat(worker);
     Atomics.store(beatAt, 0, BigInt(now));
     failing = false;
   } catch (error) {
@@ -93,13 +104,16 @@ function beat() {
   }
 }
 
-parentPort.once("message", () => {
-  clearTimeout(timer);
-  beats.close();
+parentPort.once("message", async () => {
+  clearTimeout(watchTimer);
+  clearTimeout(beatTimer);
+  await beating;
+  clearTimeout(beatTimer);
+  await beats.close();
   parentPort.close();
 });
-beat();
-schedule(failing ? pace.retryMs : pace.intervalMs);
+watch();
+beatAfter(0);
 `;
 
 /** Starts the thread. Throws what Node throws when threads are forbidden or `data` cannot be sent to one. */

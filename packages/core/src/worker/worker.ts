@@ -9,7 +9,7 @@
  *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
  */
 import { PerdureError, parkedHint, RunParkedError, StoreError, sentenceOf } from "@perdure/errors";
-import type { ClaimedRun, RunRecord, WorkerInfo, World } from "@perdure/world";
+import type { ClaimedRun, ClaimResult, RunRecord, WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import type { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
@@ -20,7 +20,7 @@ import { RunMachine } from "../run/run-machine.ts";
 import type { StepOutcome } from "../run/step-outcome.ts";
 import { StoreClock } from "../run/store-clock.ts";
 import { executeStep } from "../step/execute.ts";
-import { onRegistration, registeredWorkflows } from "../step/registry.ts";
+import { onRegistration, queueOf, registeredWorkflows } from "../step/registry.ts";
 import { StepSlots } from "../step/step-slots.ts";
 import type { BundleShelf } from "./bundle-shelf.ts";
 import { Drive } from "./drive.ts";
@@ -61,6 +61,8 @@ const heldAskedMs = 30_000;
  * when steps are registered here: a worker of another deploy may park one at any time.
  */
 const reviveAgainMs = 30_000;
+/** Runs that are due but that others are just taking are looked for again after about this many milliseconds. */
+const takenPauseMs = 50;
 
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
@@ -97,7 +99,8 @@ export class EngineWorker {
     this.world = parts.world;
     this.#parts = parts;
     this.#residents = new Residents(parts.settings.residentRunsMax);
-    this.#slots = new StepSlots({ perWorker: parts.settings.stepsPerWorker, perRun: parts.settings.stepsPerRun });
+    const { stepsPerWorker, stepsPerRun, queues } = parts.settings;
+    this.#slots = new StepSlots({ perWorker: stepsPerWorker, perRun: stepsPerRun, perQueue: queues });
     this.#executions = parts.executions;
     this.#heldAskedAt = parts.env.elapsed();
     this.#revivedAt = this.#heldAskedAt;
@@ -198,7 +201,8 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
-      if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
+      const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;
+      if (asks) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
       if (mayClaim && room > 0) {
@@ -206,8 +210,7 @@ export class EngineWorker {
         this.#clock.observe(result.storeNow, env.elapsed());
         for (const claimed of result.runs) this.#take(claimed);
         if (result.runs.length === room) pauseMs = 0;
-        else if (result.nextWakeAt !== null)
-          pauseMs = Math.min(pauseMs, Math.max(0, result.nextWakeAt - result.storeNow));
+        else pauseMs = Math.min(pauseMs, this.#untilDue(result));
       }
     } catch (error) {
       this.#mayHoldMore = true;
@@ -221,6 +224,13 @@ export class EngineWorker {
       this.#claimAgain = false;
       this.#claimSoon();
     }
+  }
+
+  /** Milliseconds until it is worth to look again. What is due and was not to be had, others are just taking. */
+  #untilDue({ runs, nextWakeAt, storeNow }: ClaimResult): number {
+    if (nextWakeAt === null) return Number.POSITIVE_INFINITY;
+    const leastMs = runs.length > 0 ? 0 : takenPauseMs * (0.5 + this.#parts.env.random());
+    return Math.max(leastMs, nextWakeAt - storeNow);
   }
 
   /**
@@ -378,7 +388,7 @@ export class EngineWorker {
   #runStep(runId: string, task: StepTask, signal: () => AbortSignal): Promise<StepOutcome> {
     const { env } = this.#parts;
     return new Promise((resolve) => {
-      this.#slots.submit(runId, (done) => {
+      this.#slots.submit({ runId, queue: queueOf(task.created.data.stepId) }, (done) => {
         const context = stepContext({ runId, task, signal, now: env.now() });
         void executeStep(task, context, env).then((outcome) => {
           done();

@@ -25,6 +25,10 @@ const workerChecks: Readonly<Record<keyof WorkerOptions, Check>> = {
   mode: (value) => (value === "resident" || value === "replay" ? null : '"resident" or "replay"'),
   stepsPerWorker: count,
   stepsPerRun: count,
+  queues: (value) =>
+    isRecord(value) && Object.values(value).every((limit) => count(limit) === null)
+      ? null
+      : "an object whose values are whole numbers from 1",
   claimedRunsMax: count,
   residentRunsMax: count,
   turnLimitMs: count,

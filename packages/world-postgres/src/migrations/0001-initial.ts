@@ -61,7 +61,7 @@ CREATE INDEX runs_by_workflow ON {schema}.runs (namespace, workflow_id, created_
 CREATE INDEX runs_parked ON {schema}.runs (namespace, created_at, run_id) WHERE parked_reason IS NOT NULL;
 CREATE INDEX runs_due ON {schema}.runs (namespace, workflow_id, wake_at)
   WHERE owner IS NULL AND parked_reason IS NULL AND wake_at IS NOT NULL;
-CREATE INDEX runs_by_owner ON {schema}.runs (namespace, owner, run_id) WHERE owner IS NOT NULL;
+CREATE INDEX runs_by_owner ON {schema}.runs (namespace, owner, workflow_id, run_id) WHERE owner IS NOT NULL;
 CREATE INDEX runs_by_ended_owner ON {schema}.runs (namespace, ended_owner, ended_at) WHERE ended_owner IS NOT NULL;
 
 CREATE TABLE {schema}.events (

@@ -98,6 +98,28 @@ const claiming = [
     for (const id of ["w1", "w2", "w3"]) order.push(...(await bench.claimable(id, 1)));
     deepEqual(order, [early.runId, middle.runId, late.runId]);
   }),
+  scenario("Q: the backlog of one workflow keeps no other workflow waiting", async (bench) => {
+    const workflows = ["workflow//a.ts//a", "workflow//b.ts//b", "workflow//c.ts//c"] as const;
+    const create = async (id: string) => (await bench.create({ workflowId: id })).runId;
+    const backlog: string[] = [];
+    for (let index = 0; index < 12; index += 1) {
+      backlog.push(await create(workflows[0]));
+      bench.advance(1);
+    }
+    bench.advance(1_000);
+    const others = [await create(workflows[1]), await create(workflows[1]), await create(workflows[2])];
+    const taken = await bench.claimable("w1", 6, workflows);
+    ok(taken.length <= 6);
+    for (const runId of [backlog[0], ...others]) ok(runId !== undefined && taken.includes(runId));
+    // What is left is told, and taken in the end.
+    for (let left = 15 - taken.length; left > 0; left = 15 - taken.length) {
+      ok(((await nextWakeAt(bench, workflows)) ?? Number.POSITIVE_INFINITY) <= bench.now);
+      const more = await bench.claimable("w1", 6, workflows);
+      ok(more.length > 0, `${left} runs are due`);
+      taken.push(...more);
+    }
+    deepEqual(taken.toSorted(), [...backlog, ...others].toSorted());
+  }),
   scenario("T3: a run is due at its moment, not before", async (bench) => {
     const driver = await bench.drive();
     await driver.decide(sleepFor("wait_a", 5_000));

@@ -67,11 +67,10 @@ function claimRuns(session: Session, { worker, max }: ClaimRequest): ClaimResult
     take(session, stored, worker.id, storeNow, runs);
   }
   for (;;) {
-    const next = space.nextDue(worker.workflows);
-    if (next === null || next.dueAt > storeNow || runs.length >= max) {
-      return { runs, storeNow, nextWakeAt: next?.dueAt ?? null };
-    }
-    take(session, next.stored, worker.id, storeNow, runs);
+    const heads = space.heads(worker.workflows);
+    const due = heads.filter(({ dueAt }) => dueAt <= storeNow);
+    if (due.length === 0 || runs.length >= max) return { runs, storeNow, nextWakeAt: heads[0]?.dueAt ?? null };
+    for (const { stored } of due.slice(0, max - runs.length)) take(session, stored, worker.id, storeNow, runs);
   }
 }
 

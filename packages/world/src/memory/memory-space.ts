@@ -122,17 +122,16 @@ export class MemorySpace {
     return this.#held.keys();
   }
 
-  /** The idle run of these workflows that is due first. */
-  nextDue(workflows: readonly string[]): { readonly stored: StoredRun; readonly dueAt: number } | null {
-    let next: { readonly runId: string; readonly dueAt: number } | undefined;
-    for (const workflowId of workflows) {
+  /** Of each of these workflows the idle run that is due first; those that are due sooner come first. */
+  heads(workflows: readonly string[]): readonly { readonly stored: StoredRun; readonly dueAt: number }[] {
+    const heads = workflows.flatMap((workflowId) => {
       const first = this.#due.get(workflowId)?.first();
-      if (first !== undefined && (next === undefined || first.dueAt < next.dueAt)) next = first;
-    }
-    if (next === undefined) return null;
-    const stored = this.runs.get(next.runId);
-    invariant(stored !== undefined, `a run that is due exists: ${next.runId}`);
-    return { stored, dueAt: next.dueAt };
+      if (first === undefined) return [];
+      const stored = this.runs.get(first.runId);
+      invariant(stored !== undefined, `a run that is due exists: ${first.runId}`);
+      return [{ stored, dueAt: first.dueAt }];
+    });
+    return heads.sort((a, b) => a.dueAt - b.dueAt);
   }
 
   notify(runId: string): void {

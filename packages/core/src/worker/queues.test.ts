@@ -1,0 +1,51 @@
+import { WorkerSetupError } from "@perdure/errors";
+import { describe, expect, it } from "vitest";
+import { Harness, program } from "./harness.testing.ts";
+import { workerSettings } from "./settings.ts";
+
+describe("a step that names a queue", () => {
+  it("shares the slots of the queue with the steps of other runs", async () => {
+    const harness = new Harness({ queues: { mail: 2 } });
+    const worker = await harness.worker();
+    let running = 0;
+    let most = 0;
+    let free = 0;
+    const send = async (): Promise<void> => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => harness.env.setTimer(1_000, resolve));
+      running -= 1;
+    };
+    const log = (): void => {
+      free += 1;
+    };
+    const bundle = program(
+      `async () => { const send = step("send"); return await Promise.all([send(), send(), send(), step("log")()]); }`,
+      { send: Object.assign(send, { queue: "mail" }), log },
+    );
+    const runIds = [await harness.start(worker, bundle), await harness.start(worker, bundle)];
+    await harness.env.settle();
+    expect([running, free]).toEqual([2, 2]);
+    for (const runId of runIds) await harness.result(runId, 60_000);
+    expect(most).toBe(2);
+  });
+});
+
+describe("the limits of queues", () => {
+  it.each([
+    [{ mail: 0 }, "queues.mail"],
+    [{ mail: 1.5 }, "queues.mail"],
+    [[1], "queues"],
+    [3, "queues"],
+  ])("that make no sense are refused: %j", (queues, name) => {
+    const error = (() => {
+      try {
+        return workerSettings({ queues: queues as never });
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    if (!WorkerSetupError.is(error)) expect.fail("the settings are refused");
+    expect(error.message).toContain(`"${name}" must be`);
+  });
+});
