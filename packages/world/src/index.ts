@@ -8,6 +8,7 @@ export {
   clockBoundMs,
   isReadableSpec,
 } from "./admit.ts";
+export { parseAge } from "./age.ts";
 export type {
   Appended,
   AppendRequest,
@@ -67,6 +68,17 @@ export {
 } from "./events.ts";
 export { earlier, nextWake } from "./next-wake.ts";
 export { operationName } from "./operation-name.ts";
+export type {
+  DoctorFinding,
+  EndedStatus,
+  MigrationReport,
+  PurgeReport,
+  PurgeRequest,
+  StoreOperations,
+  StoreStatus,
+  TableStatus,
+  WorkerStatus,
+} from "./operations.ts";
 export {
   type AppendMark,
   isEnded,

@@ -14,6 +14,7 @@
  * SHA-256, since an index takes no entry above a third of a page.
  */
 import type { Migration } from "../schema.ts";
+import { bundleGuard } from "./0001-bundle-guard.ts";
 
 const tables = `
 CREATE TABLE {schema}.meta (key text PRIMARY KEY, value text NOT NULL);
@@ -95,7 +96,9 @@ CREATE TABLE {schema}.bundles (
   namespace text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   bytes bytea NOT NULL,
+  signature bytea,
   created_at bigint NOT NULL,
+  doomed boolean NOT NULL DEFAULT false,
   PRIMARY KEY (namespace, id)
 );
 
@@ -229,5 +232,6 @@ $$;
 
 export const initial: Migration = {
   version: 1,
-  sql: tables + clock + writeRun,
+  compatibleFrom: 1,
+  sql: tables + clock + writeRun + bundleGuard,
 };
