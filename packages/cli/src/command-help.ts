@@ -20,6 +20,10 @@ Commands:
   runs show <id>     show one run with its events
   runs cancel <id>   cancel a run
   runs unpark <id>   let a parked run go on
+  postgres migrate   make the tables, or bring them up to date
+  postgres status    show what is in the store, and who works on it
+  postgres purge     delete runs that ended long ago
+  postgres doctor    look for what will hurt later
 
 The world is the one of perdure.config.{ts,mts,js,mjs}, else .perdure/perdure.db beside the nearest package.json.
 The command is a client only: it never executes a run.
@@ -79,5 +83,64 @@ Lets a parked run go on, once the cause is mended. It is woken at once.
 
 Options:${shared}
 ${exitCodes}
+`,
+  postgres: `
+perdure postgres <migrate|status|purge|doctor>
+
+For the store of a world of @perdure/world-postgres. See \`perdure postgres migrate --help\` and so on.
+`,
+  "postgres migrate": `
+perdure postgres migrate [options]
+
+Makes the tables, or brings them up to date, while workers go on. It may be repeated after it was interrupted.
+The user of the configured URL needs CREATE on the database, or on the schema when that is there.
+
+Options:
+  --dry-run          print the SQL, and change nothing
+  --json             one JSON document${shared}
+
+JSON: { location, from, to, sql }
+  from and to are versions of the schema, 0 for no tables; sql is an array of texts, in the order of execution.
+${exitCodes}
+`,
+  "postgres status": `
+perdure postgres status [options]
+
+Shows runs by status, what is due, workers and their claims, and the sizes of the tables.
+
+Options:
+  --json             one JSON document${shared}
+
+JSON: { location, namespace, server, schemaVersion, runs, parked, due, oldestDueMs, scheduled, workers, tables }
+  runs and parked are counts by status and by reason; workers are { id, alive, beatAgeMs, leaseMs, claims };
+  tables are { name, bytes, rows, deadRows }, over all namespaces, where rows and deadRows are estimates.
+${exitCodes}
+`,
+  "postgres purge": `
+perdure postgres purge --older-than <age> [options]
+
+Deletes runs that ended longer ago than that, with their events, in small batches; then bundles that no live run needs.
+The keys of deleted runs are free again. The option \`retention\` of the world does the same by itself.
+
+Options:
+  --older-than <age> a whole number of s, m, h, d or w, such as 30d; 1m at least
+  --status <status>  only runs that are completed, failed or cancelled
+  --dry-run          only count
+  --json             one JSON document${shared}
+
+JSON: { runs, events, bundles }, the numbers that were deleted, or would be.
+${exitCodes}
+`,
+  "postgres doctor": `
+perdure postgres doctor [options]
+
+Looks at the server, the connection to it and the tables, and says what to do about what is wrong. It changes nothing.
+
+Options:
+  --json             one JSON object per line${shared}
+
+JSON: { check, level, found, advice }; level is ok, warning or problem, and advice is null when it is ok.
+
+Exit code: 0 no problem, 1 a problem or failed, 2 the command line makes no sense.
 `,
 };

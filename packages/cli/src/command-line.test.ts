@@ -22,6 +22,15 @@ describe("understands", () => {
     [["runs", "show", id, "--data"], { name: "runs show", runId: id, json: false, data: true }],
     [["runs", "cancel", id, "--reason", "x"], { name: "runs cancel", runId: id, reason: "x" }],
     [["runs", "unpark", "--verbose", id], { name: "runs unpark", runId: id }],
+    [["postgres"], { name: "help", topic: "postgres" }],
+    [["postgres", "purge", "-h"], { name: "help", topic: "postgres purge" }],
+    [["postgres", "migrate", "--dry-run"], { name: "postgres migrate", dryRun: true, json: false }],
+    [["postgres", "status", "--json"], { name: "postgres status", json: true }],
+    [["postgres", "doctor"], { name: "postgres doctor", json: false }],
+    [
+      ["postgres", "purge", "--older-than", "30d", "--status", "failed"],
+      { name: "postgres purge", olderThanMs: 2_592_000_000, status: "failed", dryRun: false, json: false },
+    ],
   ])("%j", (argv, command) => {
     expect(parseCommandLine(argv)).toEqual(command);
   });
@@ -30,7 +39,7 @@ describe("understands", () => {
 describe("refuses", () => {
   test.each([
     [["rnus"], 'There is no command "rnus".', 'Did you mean "runs"?'],
-    [["zebra"], 'There is no command "zebra".', "Known: runs, help."],
+    [["zebra"], 'There is no command "zebra".', "Known: runs, postgres, help."],
     [["--version"], 'There is no option or command "--version" here.', "perdure --help"],
     [["runs", "lsit"], 'There is no command "runs lsit".', 'Did you mean "list"?'],
     [["runs", "constructor"], 'There is no command "runs constructor".', "Known: list"],
@@ -48,6 +57,12 @@ describe("refuses", () => {
     [["runs", "show", "../../etc/passwd"], "is not a run id", ""],
     [["runs", "cancel", id, "--reason", "x".repeat(513)], "--reason may have 512 characters, and has 513.", ""],
     [["runs", "show", id, "--data=1"], "does not take an argument", ""],
+    [["postgres", "migrat"], 'There is no command "postgres migrat".', 'Did you mean "migrate"?'],
+    [["postgres", "status", "now"], '"postgres status" takes no argument', "perdure postgres status --help"],
+    [["postgres", "purge"], "--older-than needs an age of 1m or more, and it is missing.", "30d"],
+    [["postgres", "purge", "--older-than", "59s"], 'and got "59s"', ""],
+    [["postgres", "purge", "--older-than", "1y"], 'and got "1y"', ""],
+    [["postgres", "purge", "--older-than", "1d", "--status", "running"], 'no status "running"', "cancelled"],
   ])("%j", (argv, message, hint) => {
     const refusal = refusalOf(argv);
     expect(refusal.message).toContain(message);
@@ -74,6 +89,7 @@ test.each([[["runs", "list", "--nope"]], [["runs", "show", "x"]], [["nope"]]])(
         asked = true;
         return Promise.reject(new Error("unexpected"));
       },
+      loadOperations: () => Promise.reject(new Error("unexpected")),
       stdout: { write: () => undefined },
       stderr: { write: () => undefined },
       env: {},
@@ -83,11 +99,19 @@ test.each([[["runs", "list", "--nope"]], [["runs", "show", "x"]], [["nope"]]])(
 );
 
 test.each<[HelpTopic, readonly string[]]>([
-  ["perdure", ["runs list", "runs show", "runs cancel", "runs unpark", "Exit code"]],
+  [
+    "perdure",
+    ["runs list", "runs show", "runs cancel", "runs unpark", "postgres migrate", "postgres doctor", "Exit code"],
+  ],
   ["runs list", ["--status", "--workflow", "--parked", "--limit", "--json", "--verbose", "--help"]],
   ["runs show", ["--data", "--json", "value"]],
   ["runs cancel", ["--reason"]],
   ["runs unpark", ["--verbose"]],
+  ["postgres", ["migrate", "status", "purge", "doctor"]],
+  ["postgres migrate", ["--dry-run", "--json"]],
+  ["postgres status", ["--json"]],
+  ["postgres purge", ["--older-than", "--status", "--dry-run", "--json"]],
+  ["postgres doctor", ["--json", "Exit code"]],
 ])("the help of %s names everything", (topic, words) => {
   for (const word of words) expect(helpText(topic)).toContain(word);
 });

@@ -1,7 +1,7 @@
 /** From the words of a command line to a command, or a `UsageError` that says what is wrong with them. Pure. */
 import { parseArgs } from "node:util";
 import { nearestName, UsageError } from "@perdure/errors";
-import { isId, type RunStatus } from "@perdure/world";
+import { type EndedStatus, endedShownMs, isId, parseAge, type RunStatus } from "@perdure/world";
 
 /** What the user asked for. */
 export type Command =
@@ -9,7 +9,8 @@ export type Command =
   | ListCommand
   | ShowCommand
   | CancelCommand
-  | UnparkCommand;
+  | UnparkCommand
+  | StoreCommand;
 
 export interface ListCommand {
   readonly name: "runs list";
@@ -41,8 +42,40 @@ export interface UnparkCommand {
   readonly runId: string;
 }
 
+/** What is done with the store itself, by those who operate it. */
+export type StoreCommand = MigrateCommand | StatusCommand | PurgeCommand | DoctorCommand;
+
+export interface MigrateCommand {
+  readonly name: "postgres migrate";
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface StatusCommand {
+  readonly name: "postgres status";
+  readonly json: boolean;
+}
+
+export interface PurgeCommand {
+  readonly name: "postgres purge";
+  readonly olderThanMs: number;
+  readonly status: EndedStatus | null;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface DoctorCommand {
+  readonly name: "postgres doctor";
+  readonly json: boolean;
+}
+
+type ActionTopic = Exclude<Command["name"], "help">;
+
+/** Commands that have actions. */
+type Group = "runs" | "postgres";
+
 /** What help can be asked for. */
-export type HelpTopic = "perdure" | "runs" | Exclude<Command["name"], "help">;
+export type HelpTopic = "perdure" | Group | ActionTopic;
 
 type OptionTable = Readonly<Record<string, { readonly type: "string" | "boolean"; readonly short?: string }>>;
 
@@ -52,14 +85,17 @@ type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
 /** Options that every command takes. */
 const sharedOptions: OptionTable = { help: { type: "boolean", short: "h" }, verbose: { type: "boolean" } };
 
-const runsActions: Readonly<Record<string, Exclude<HelpTopic, "perdure" | "runs">>> = {
-  list: "runs list",
-  show: "runs show",
-  cancel: "runs cancel",
-  unpark: "runs unpark",
+const groups: Readonly<Record<Group, Readonly<Record<string, ActionTopic>>>> = {
+  runs: { list: "runs list", show: "runs show", cancel: "runs cancel", unpark: "runs unpark" },
+  postgres: {
+    migrate: "postgres migrate",
+    status: "postgres status",
+    purge: "postgres purge",
+    doctor: "postgres doctor",
+  },
 };
 
-const actionOptions: Readonly<Record<Exclude<HelpTopic, "perdure" | "runs">, OptionTable>> = {
+const actionOptions: Readonly<Record<ActionTopic, OptionTable>> = {
   "runs list": {
     status: { type: "string" },
     workflow: { type: "string" },
@@ -70,11 +106,24 @@ const actionOptions: Readonly<Record<Exclude<HelpTopic, "perdure" | "runs">, Opt
   "runs show": { json: { type: "boolean" }, data: { type: "boolean" } },
   "runs cancel": { reason: { type: "string" } },
   "runs unpark": {},
+  "postgres migrate": { "dry-run": { type: "boolean" }, json: { type: "boolean" } },
+  "postgres status": { json: { type: "boolean" } },
+  "postgres purge": {
+    "older-than": { type: "string" },
+    status: { type: "string" },
+    "dry-run": { type: "boolean" },
+    json: { type: "boolean" },
+  },
+  "postgres doctor": { json: { type: "boolean" } },
 };
 
 const statuses: readonly RunStatus[] = ["pending", "running", "completed", "failed", "cancelled"];
+const endedStatuses: readonly EndedStatus[] = ["completed", "failed", "cancelled"];
 const defaultLimit = 50;
 const maxLimit = 10_000;
+
+/** Younger ends may still be told to the workers that they concern. */
+const ageMsMin = endedShownMs;
 
 /** The longest cancel reason, in UTF-16 code units. */
 const maxReasonLength = 512;
@@ -83,18 +132,22 @@ const maxReasonLength = 512;
 export function parseCommandLine(argv: readonly string[]): Command {
   const [first, second, ...rest] = argv;
   if (first === undefined || first === "help" || isFlag(first)) return parseBare(argv);
-  if (first !== "runs") {
-    throw new UsageError(`There is no command "${first}".`, { hint: suggestion(first, ["runs", "help"]) });
+  if (!isGroup(first)) {
+    const known = [...Object.keys(groups), "help"];
+    throw new UsageError(`There is no command "${first}".`, { hint: suggestion(first, known) });
   }
-  if (second === undefined || isHelpFlag(second)) return { name: "help", topic: "runs" };
-  const topic = Object.hasOwn(runsActions, second) ? runsActions[second] : undefined;
+  if (second === undefined || isHelpFlag(second)) return { name: "help", topic: first };
+  const actions = groups[first];
+  const topic = Object.hasOwn(actions, second) ? actions[second] : undefined;
   if (topic === undefined) {
-    throw new UsageError(`There is no command "runs ${second}".`, {
-      hint: suggestion(second, Object.keys(runsActions)),
+    throw new UsageError(`There is no command "${first} ${second}".`, {
+      hint: suggestion(second, Object.keys(actions)),
     });
   }
   return parseAction(topic, rest);
 }
+
+const isGroup = (word: string): word is Group => Object.hasOwn(groups, word);
 
 function parseBare(argv: readonly string[]): Command {
   const unknown = argv.find((word) => word !== "help" && !isHelpFlag(word) && word !== "--verbose");
@@ -102,7 +155,7 @@ function parseBare(argv: readonly string[]): Command {
   throw new UsageError(`There is no option or command "${unknown}" here.`, { hint: "See `perdure --help`." });
 }
 
-function parseAction(topic: Exclude<HelpTopic, "perdure" | "runs">, words: readonly string[]): Command {
+function parseAction(topic: ActionTopic, words: readonly string[]): Command {
   const { values, positionals } = readOptions(topic, words);
   if (values["help"] === true) return { name: "help", topic };
   switch (topic) {
@@ -119,18 +172,30 @@ function parseAction(topic: Exclude<HelpTopic, "perdure" | "runs">, words: reado
       return { name: topic, runId: runIdOf(topic, positionals), reason: reasonOf(values["reason"]) };
     case "runs unpark":
       return { name: topic, runId: runIdOf(topic, positionals) };
+    case "postgres migrate":
+      refuseArguments(topic, positionals);
+      return { name: topic, dryRun: values["dry-run"] === true, json: values["json"] === true };
+    case "postgres status":
+    case "postgres doctor":
+      refuseArguments(topic, positionals);
+      return { name: topic, json: values["json"] === true };
+    case "postgres purge":
+      refuseArguments(topic, positionals);
+      return {
+        name: topic,
+        olderThanMs: ageOf(values["older-than"]),
+        status: oneOf(endedStatuses, values["status"]),
+        dryRun: values["dry-run"] === true,
+        json: values["json"] === true,
+      };
   }
 }
 
 function listCommand(values: OptionValues, positionals: readonly string[]): ListCommand {
-  if (positionals[0] !== undefined) {
-    throw new UsageError(`"runs list" takes no argument, and got "${positionals[0]}".`, {
-      hint: "See `perdure runs list --help`.",
-    });
-  }
+  refuseArguments("runs list", positionals);
   return {
     name: "runs list",
-    status: statusOf(values["status"]),
+    status: oneOf(statuses, values["status"]),
     workflow: textOf(values["workflow"]),
     parkedOnly: values["parked"] === true,
     limit: limitOf(values["limit"]),
@@ -138,8 +203,15 @@ function listCommand(values: OptionValues, positionals: readonly string[]): List
   };
 }
 
+function refuseArguments(topic: ActionTopic, positionals: readonly string[]): void {
+  if (positionals[0] === undefined) return;
+  throw new UsageError(`"${topic}" takes no argument, and got "${positionals[0]}".`, {
+    hint: `See \`perdure ${topic} --help\`.`,
+  });
+}
+
 /** The library's own reading of the words; its refusals are reworded, so that they name a near option. */
-function readOptions(topic: Exclude<HelpTopic, "perdure" | "runs">, words: readonly string[]) {
+function readOptions(topic: ActionTopic, words: readonly string[]) {
   const options = { ...sharedOptions, ...actionOptions[topic] };
   try {
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
@@ -177,12 +249,22 @@ function runIdOf(topic: string, positionals: readonly string[]): string {
   });
 }
 
-function statusOf(value: string | boolean | undefined): RunStatus | null {
+function oneOf<T extends string>(known: readonly T[], value: string | boolean | undefined): T | null {
   const text = textOf(value);
   if (text === null) return null;
-  const status = statuses.find((known) => known === text);
-  if (status !== undefined) return status;
-  throw new UsageError(`There is no status "${text}".`, { hint: suggestion(text, statuses) });
+  const found = known.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`There is no status "${text}".`, { hint: suggestion(text, known) });
+}
+
+function ageOf(value: string | boolean | undefined): number {
+  const text = textOf(value);
+  const ms = text === null ? null : parseAge(text);
+  if (ms !== null && ms >= ageMsMin) return ms;
+  const got = text === null ? "it is missing" : `got "${text}"`;
+  throw new UsageError(`--older-than needs an age of 1m or more, and ${got}.`, {
+    hint: "Write a whole number of s, m, h, d or w, such as --older-than 30d.",
+  });
 }
 
 function limitOf(value: string | boolean | undefined): number {

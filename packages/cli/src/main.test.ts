@@ -24,6 +24,7 @@ async function run(
   const isTTY = options.isTTY === true;
   const code = await main(argv, {
     loadWorld: () => Promise.resolve(recorded.world),
+    loadOperations: () => Promise.resolve(null),
     stdout: { isTTY, write: (text) => (out += text) },
     stderr: { isTTY, write: (text) => (err += text) },
     env: options.env ?? {},
@@ -222,6 +223,7 @@ describe("output", () => {
       let err = "";
       const code = await main(argv, {
         loadWorld: () => Promise.reject(failure),
+        loadOperations: () => Promise.reject(failure),
         stdout: { write: () => undefined },
         stderr: { write: (text) => (err += text) },
         env: {},

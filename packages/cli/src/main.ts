@@ -5,14 +5,15 @@
  * rendering (`runs-table.ts`, `run-json.ts`, `table.ts` are pure). It is a client: it never claims a run.
  */
 import { codeOf, UsageError } from "@perdure/errors";
-import type { World } from "@perdure/world";
+import type { StoreOperations, World } from "@perdure/world";
 import { helpText } from "./command-help.ts";
-import { type Command, parseCommandLine } from "./command-line.ts";
+import { type Command, parseCommandLine, type StoreCommand } from "./command-line.ts";
 import { describeError } from "./error-text.ts";
 import { cancelRun } from "./runs-cancel.ts";
 import { listRuns } from "./runs-list.ts";
 import { showRun } from "./runs-show.ts";
 import { unparkRun } from "./runs-unpark.ts";
+import { operateStore } from "./store-commands.ts";
 import { type TextStyle, textStyle } from "./text-style.ts";
 
 /** Where text goes; `process.stdout` and `process.stderr` are such streams. */
@@ -25,6 +26,8 @@ export interface OutputStream {
 export interface CliEnvironment {
   /** Opens the configured world; called only by commands that need it. The command closes the world when it is done. */
   readonly loadWorld: () => Promise<World>;
+  /** What the configured world offers to those who operate its store; null when it offers nothing. */
+  readonly loadOperations: () => Promise<StoreOperations | null>;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   /** `NO_COLOR` and `FORCE_COLOR` are read from it. */
@@ -32,8 +35,12 @@ export interface CliEnvironment {
 }
 
 /** What a command works with. */
-export interface CommandContext {
+export interface CommandContext extends CommandOutput {
   readonly world: World;
+}
+
+/** Where a command says what it has to say. */
+export interface CommandOutput {
   readonly print: (text: string) => void;
   readonly style: TextStyle;
 }
@@ -51,9 +58,11 @@ export async function main(argv: readonly string[], environment: CliEnvironment)
       stdout.write(helpText(command.topic));
       return 0;
     }
-    await withWorld(environment.loadWorld, (world) =>
-      execute(command, { world, print: (text) => stdout.write(text), style: textStyle(env, stdout.isTTY === true) }),
-    );
+    const output = { print: (text: string) => stdout.write(text), style: textStyle(env, stdout.isTTY === true) };
+    if (isStoreCommand(command)) {
+      return (await operateStore(command, await environment.loadOperations(), output)) ? 0 : 1;
+    }
+    await withWorld(environment.loadWorld, (world) => execute(command, { world, ...output }));
     return 0;
   } catch (error) {
     stderr.write(`${describeError(error, { verbose, style: textStyle(env, stderr.isTTY === true) })}\n`);
@@ -70,7 +79,9 @@ async function withWorld(load: () => Promise<World>, use: (world: World) => Prom
   }
 }
 
-function execute(command: Exclude<Command, { name: "help" }>, context: CommandContext): Promise<void> {
+const isStoreCommand = (command: Command): command is StoreCommand => command.name.startsWith("postgres ");
+
+function execute(command: Exclude<Command, StoreCommand | { name: "help" }>, context: CommandContext): Promise<void> {
   switch (command.name) {
     case "runs list":
       return listRuns(command, context);

@@ -55,6 +55,7 @@ export {
 } from "./step-errors.ts";
 export { InvalidArgumentError, InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
 export {
+  BundleUntrustedError,
   InvalidCursorError,
   StoreError,
   type StoreFailure,

@@ -12,6 +12,8 @@ const hints = {
     "The step's parameters changed since the run was started: start a worker that has the old ones, and the run goes on by itself. Give the new ones to a step of another name.",
   bundle_missing:
     "The code that started the run is gone: restore the store from a backup and unpark the run, or cancel it.",
+  bundle_untrusted:
+    "No configured secret has signed the code that started the run. Add the secret with which it was signed, then unpark the run; if nobody here stored it, somebody else writes to the store: cancel the run.",
   undecodable:
     "The store is damaged, or a newer version of Perdure wrote the value: restore the store from a backup, or upgrade the workers; then unpark the run.",
   key_missing: "A recorded value is encrypted with a key that is not configured: add the key, then unpark the run.",

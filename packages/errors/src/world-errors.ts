@@ -8,6 +8,7 @@ export type StoreFailure =
   | "STORE_CORRUPT"
   | "STORE_FULL"
   | "STORE_NEWER_VERSION"
+  | "STORE_NOT_MIGRATED"
   | "STORE_UNSUPPORTED"
   | "STORE_CLOSED";
 
@@ -18,6 +19,7 @@ const storeFailures: ReadonlySet<string> = new Set<StoreFailure>([
   "STORE_CORRUPT",
   "STORE_FULL",
   "STORE_NEWER_VERSION",
+  "STORE_NOT_MIGRATED",
   "STORE_UNSUPPORTED",
   "STORE_CLOSED",
 ]);
@@ -67,6 +69,19 @@ export class UnknownEventError extends PerdureError {
 
   static override is(value: unknown): value is UnknownEventError {
     return codeOf(value) === "UNKNOWN_EVENT";
+  }
+}
+
+/** A bundle of workflow code that no configured secret has signed; it is not run, and runs that need it are parked. */
+export class BundleUntrustedError extends PerdureError {
+  constructor(bundleId: string, found: "unsigned" | "wrongly signed") {
+    super("BUNDLE_UNTRUSTED", `The bundle ${bundleId} is ${found}.`, {
+      hint: "Deploy the workers that start runs with the same `secret`, and keep earlier secrets in the list. If nobody here stored it, somebody else writes to the store.",
+    });
+  }
+
+  static override is(value: unknown): value is BundleUntrustedError {
+    return codeOf(value) === "BUNDLE_UNTRUSTED";
   }
 }
 

@@ -3,7 +3,7 @@ import "./project/require-node.ts";
 import { main } from "@perdure/cli";
 import { getWorld } from "@perdure/core";
 import { terminalVariables } from "./project/environment.ts";
-import "./project/world-source.ts";
+import { processConfiguration } from "./project/world-source.ts";
 
 // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -12,6 +12,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await main(process.argv.slice(2), {
   loadWorld: getWorld,
+  loadOperations: async () => (await processConfiguration()).world?.operations ?? null,
   stdout: process.stdout,
   stderr: process.stderr,
   env: terminalVariables(),

@@ -1,5 +1,6 @@
 /** Every error class that Perdure throws, for `instanceof`, for `.is()`, and to throw in steps. */
 export {
+  BundleUntrustedError,
   CompileError,
   ConfigError,
   ContextViolationError,

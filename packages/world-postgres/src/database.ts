@@ -2,11 +2,12 @@
  * The connections to the server: a pool, and the two ways to use it.
  *
  * A statement outside of a transaction is one round trip and commits by itself. Each statement is prepared once per
- * connection, unless a pooler is in between. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
+ * connection, unless a pooler is in between. A failure arrives as a `StoreError`, except for the codes of our own, which the
+ * caller decides on.
  * What was undone because of others is tried again here.
  */
 import { Client, type ClientBase, type ClientConfig, Pool, types } from "pg";
-import { endsConnection, isUndoneByOthers, type Phase, sqlState, sqlStateOf, toStoreError } from "./store-errors.ts";
+import { endsConnection, isDecidedByCaller, isUndoneByOthers, type Phase, toStoreError } from "./store-errors.ts";
 
 /** How often a statement or transaction that was undone because of others is tried again. */
 const undoneMax = 10;
@@ -99,6 +100,13 @@ export class Database implements Queries {
     return retryUndone(this.location, () => this.#connected((connection) => transact(connection, body)));
   }
 
+  /** Statements without parameters, one after the other on one connection, for those that allow no transaction. */
+  async scripts(texts: readonly string[]): Promise<void> {
+    await this.#connected(async (connection) => {
+      for (const text of texts) await connection.script(text, "reading");
+    });
+  }
+
   /** Calls back when a connection was lost, so that what was read before may be of another server. */
   onConnectionLost(callback: () => void): void {
     this.#onConnectionLost.add(callback);
@@ -176,7 +184,7 @@ class Connection {
       return await answer;
     } catch (error) {
       this.isBroken ||= endsConnection(error);
-      if (isUndoneByOthers(error) || sqlStateOf(error) === sqlState.tokensMoved) throw error;
+      if (isUndoneByOthers(error) || isDecidedByCaller(error)) throw error;
       throw toStoreError(error, this.#location, phase);
     }
   }

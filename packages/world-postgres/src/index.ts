@@ -1,2 +1,2 @@
-export type { PostgresWorldOptions } from "./options.ts";
-export { createPostgresWorld, postgresWorld } from "./postgres-world.ts";
+export type { PostgresWorldOptions, RetentionOptions } from "./options.ts";
+export { createPostgresWorld, type PostgresWorldFactory, postgresWorld } from "./postgres-world.ts";

@@ -3,12 +3,16 @@ import { ConfigError } from "@perdure/errors";
 import { Client, type ClientConfig } from "pg";
 import { Database } from "./database.ts";
 import type { PostgresWorldOptions } from "./options.ts";
-import { migrate } from "./schema.ts";
+import { retentionOf } from "./retention.ts";
+import { assertUsable, migrate, schemaState, supported } from "./schema.ts";
 import { Store, type StoreSettings } from "./store.ts";
 import { unsafeSettingError } from "./store-errors.ts";
 
 /** An append may be judged by a reading of the store's clock that is this old, in milliseconds. */
 const clockLagMsMax = 5_000;
+
+/** Shorter secrets can be guessed from one signature. */
+const secretLengthMin = 16;
 
 /** Checks the options, and fills in what was left out. */
 export function settingsOf(options: PostgresWorldOptions): StoreSettings {
@@ -41,7 +45,22 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
     pollMs,
     maxConnections,
     clockLagMsMax,
+    migrates: options.migrate ?? true,
+    secrets: secretsOf(options.secret),
+    retention: retentionOf(options.retention),
   };
+}
+
+function secretsOf(secret: PostgresWorldOptions["secret"]): readonly string[] {
+  const secrets = secret === undefined ? [] : typeof secret === "string" ? [secret] : secret;
+  if (secret === undefined || (secrets.length > 0 && secrets.every((each) => each.length >= secretLengthMin)))
+    return secrets;
+  throw new ConfigError(
+    `A \`secret\` of the PostgreSQL world is missing or shorter than ${secretLengthMin} characters.`,
+    {
+      hint: "Use 32 random bytes, for instance from `openssl rand -hex 32`, and keep them out of the repository.",
+    },
+  );
 }
 
 /** Where a connection leads, without user and password. */
@@ -70,7 +89,7 @@ export async function openStore(settings: StoreSettings, allowUnsafeDurability: 
   const database = new Database(settings);
   try {
     if (!allowUnsafeDurability) await assertDurable(database);
-    await migrate(database, schema);
+    await prepareSchema(database, settings);
     const sql = `SELECT value AS incarnation, ${schema}.store_now() AS now FROM ${schema}.meta WHERE key = 'incarnation'`;
     const [row] = await database.read<{ readonly incarnation: string; readonly now: number }>(sql, []);
     const store = new Store(settings, database, row?.incarnation ?? "");
@@ -79,6 +98,24 @@ export async function openStore(settings: StoreSettings, allowUnsafeDurability: 
   } catch (error) {
     await database.close();
     throw error;
+  }
+}
+
+async function prepareSchema(database: Database, settings: StoreSettings): Promise<void> {
+  const state = await schemaState(database, settings.schema);
+  const isOutdated = state.version < supported.migrations.length;
+  if (isOutdated && settings.migrates) await migrateStore(settings);
+  else assertUsable(state, database.location, supported);
+}
+
+/** Migrates over connections of its own, whose statements may take as long as they need. */
+export async function migrateStore(settings: StoreSettings): Promise<readonly string[]> {
+  const { config, schema } = settings;
+  const database = new Database({ ...settings, config: { ...config, query_timeout: 0 }, maxConnections: 2 });
+  try {
+    return await migrate(database, schema);
+  } finally {
+    await database.close();
   }
 }
 

@@ -31,4 +31,24 @@ export interface PostgresWorldOptions {
    * off; default false.
    */
   readonly allowUnsafeDurability?: boolean;
+  /**
+   * Whether opening the world makes the tables and brings them up to date; default true. With false the process needs no
+   * right to create anything, and `perdure postgres migrate` is run before it, by a user that has it.
+   */
+  readonly migrate?: boolean;
+  /**
+   * Signs the bundles of workflow code, and refuses those that are not signed: who can write to the database, and does not
+   * know the secret, cannot run code in the workers. Of a list the first one signs, and all are accepted. Each has 16
+   * characters or more.
+   */
+  readonly secret?: string | readonly string[];
+  /** How long ended runs are kept; by default for ever. Workers delete older ones in the background. */
+  readonly retention?: RetentionOptions;
+}
+
+/** How long runs are kept after they have ended so: a whole number of `s`, `m`, `h`, `d` or `w`, such as `30d`; 1m at least. */
+export interface RetentionOptions {
+  readonly completed?: string;
+  readonly failed?: string;
+  readonly cancelled?: string;
 }

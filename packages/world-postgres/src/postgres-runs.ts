@@ -78,6 +78,7 @@ async function tryToCreate(
   const { outcome, now } = await store.runs.write(store.database, change);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
+  if (outcome === "bundle") await store.bundles.putAgain(verdict.run.bundleId);
   if (outcome !== "written") return null;
   const { run, events, released } = verdict;
   store.cache.remember({ run: { ...run, tail: 0 }, version: 0 }, view);

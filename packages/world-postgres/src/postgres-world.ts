@@ -4,8 +4,9 @@
  * How a run is changed, is said in `run-changes.ts`; what the statement behind it compares, in
  * `migrations/0001-initial.ts`; what is kept in memory, in `run-cache.ts`; how processes wake each other, in `notices.ts`.
  */
-import type { World } from "@perdure/world";
+import type { StoreOperations, World } from "@perdure/world";
 import { openStore, settingsOf } from "./open-store.ts";
+import { postgresOperations } from "./operations/operations.ts";
 import type { PostgresWorldOptions } from "./options.ts";
 import { worldOn } from "./world-on-store.ts";
 
@@ -19,7 +20,13 @@ export async function createPostgresWorld(options: PostgresWorldOptions): Promis
   return worldOn(await openStore(settingsOf(options), allowUnsafeDurability));
 }
 
+/** Opens a world, and carries what `perdure postgres …` does with its store. */
+export interface PostgresWorldFactory {
+  (): Promise<World>;
+  readonly operations: StoreOperations;
+}
+
 /** For a configuration file: opens the world when the program needs it, see {@link createPostgresWorld}. */
-export function postgresWorld(options: PostgresWorldOptions): () => Promise<World> {
-  return () => createPostgresWorld(options);
+export function postgresWorld(options: PostgresWorldOptions): PostgresWorldFactory {
+  return Object.assign(() => createPostgresWorld(options), { operations: postgresOperations(options) });
 }

@@ -33,7 +33,7 @@ export interface RunChange {
 
 /** What {@link RunStore.write} has done; anything but `written` has changed nothing. */
 export interface WriteResult {
-  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens";
+  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens" | "bundle";
   /** The store's clock; null when it was not answered. */
   readonly now: number | null;
 }
@@ -123,8 +123,10 @@ export class RunStore {
       const [row] = await queries.write<WriteResult>(this.#sql.write, values);
       return row ?? { outcome: "stale", now: null };
     } catch (error) {
-      if (sqlStateOf(error) !== sqlState.tokensMoved) throw error;
-      return { outcome: "tokens", now: null };
+      const code = sqlStateOf(error);
+      if (code === sqlState.tokensMoved) return { outcome: "tokens", now: null };
+      if (code === sqlState.bundleDoomed) return { outcome: "bundle", now: null };
+      throw error;
     }
   }
 

@@ -7,12 +7,13 @@
 import { StoreError, type StoreFailure } from "@perdure/errors";
 import { DatabaseError } from "pg";
 
-/** SQLSTATEs that are decided on elsewhere. `tokensMoved` is our own: see `write_run`. */
+/** SQLSTATEs that are decided on elsewhere. Those with PDT are our own: see `write_run` and `0001-bundle-guard.ts`. */
 export const sqlState = {
   serializationFailure: "40001",
   deadlock: "40P01",
   lockNotAvailable: "55P03",
   tokensMoved: "PDT01",
+  bundleDoomed: "PDT02",
 } as const;
 
 /** The SQLSTATE of an error that the server has sent; null for any other error. */
@@ -24,6 +25,12 @@ export function sqlStateOf(error: unknown): string | null {
 export function isUndoneByOthers(error: unknown): boolean {
   const code = sqlStateOf(error);
   return code === sqlState.serializationFailure || code === sqlState.deadlock;
+}
+
+/** True for what our own functions raise: who has sent the statement knows what to do. */
+export function isDecidedByCaller(error: unknown): boolean {
+  const code = sqlStateOf(error);
+  return code === sqlState.tokensMoved || code === sqlState.bundleDoomed;
 }
 
 /** Codes outside of the classes below that also end the connection: the server shuts down, or ended the session. */
@@ -57,6 +64,44 @@ interface Explanation {
 
 const reachHint = "Check host, port and network, that the server runs, and that it takes connections from here.";
 
+/** What Node says when no connection comes about, by its `code`. */
+const byConnection: ReadonlyMap<string, Pick<Explanation, "what" | "hint">> = new Map([
+  ["ENOTFOUND", { what: "has a host name that nobody knows", hint: "Check the host in the configured URL." }],
+  [
+    "EAI_AGAIN",
+    { what: "has a host name that cannot be looked up", hint: "The name server does not answer: try later." },
+  ],
+  [
+    "ECONNREFUSED",
+    {
+      what: "takes no connections",
+      hint: "Nobody listens at that host and port: check them, and that the server runs.",
+    },
+  ],
+  [
+    "ENOENT",
+    {
+      what: "has no socket there",
+      hint: "The folder given as host holds no socket of a server: check it and the port.",
+    },
+  ],
+]);
+
+/** Certificates that Node does not trust. */
+const untrusted: Pick<Explanation, "what" | "hint"> = {
+  what: "has a certificate that is not trusted",
+  hint: "Name the authority that signed it: ?sslmode=verify-full&sslrootcert=/path/to/ca.pem in the URL, or NODE_EXTRA_CA_CERTS.",
+};
+const certificateCodes: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_HAS_EXPIRED",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
 const byCode: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
   [
     "28P01",
@@ -72,6 +117,22 @@ const byCode: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
       failure: "STORE_UNAVAILABLE",
       what: "does not exist",
       hint: "Create the database, or check its name in the configured URL. Perdure creates its schema, not the database.",
+    },
+  ],
+  [
+    "57014",
+    {
+      failure: "STORE_UNAVAILABLE",
+      what: "cancelled a statement",
+      hint: "A `statement_timeout` of server, database or user is shorter than the statement takes, or somebody cancelled it.",
+    },
+  ],
+  [
+    "57P03",
+    {
+      failure: "STORE_UNAVAILABLE",
+      what: "takes no connections now",
+      hint: "The server starts, stops or recovers: it is tried again by itself.",
     },
   ],
   [
@@ -103,7 +164,7 @@ const byCode: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
     {
       failure: "STORE_READ_ONLY",
       what: "may not be used so by this user",
-      hint: "Grant the user the schema with its tables and functions, and CREATE on the database for the first start.",
+      hint: "Grant the user the schema with its tables and functions. To make the tables, run `perdure postgres migrate` as a user that may CREATE in the database.",
     },
   ],
   [
@@ -130,7 +191,7 @@ const byClass: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
     {
       failure: "STORE_UNAVAILABLE",
       what: "did not let this user in",
-      hint: "Check the user of the configured URL, and what `pg_hba.conf` of the server says about it.",
+      hint: "Check the user of the configured URL, and what `pg_hba.conf` of the server says about it; it may ask for TLS: ?sslmode=require.",
     },
   ],
   [
@@ -152,6 +213,11 @@ const byClass: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
 ]);
 
 const unreachable: Explanation = { failure: "STORE_UNAVAILABLE", what: "cannot be reached", hint: reachHint };
+const noConnection: Explanation = {
+  failure: "STORE_UNAVAILABLE",
+  what: "did not take the connection",
+  hint: `${reachHint} If the URL asks for TLS by \`sslmode\`, the server may have none.`,
+};
 const failed: Explanation = {
   failure: "STORE_UNAVAILABLE",
   what: "did not do what was asked",
@@ -165,7 +231,8 @@ export type Phase = "connecting" | "reading" | "writing";
 export function toStoreError(error: unknown, location: string, phase: Phase): StoreError {
   if (StoreError.is(error)) return error;
   const code = sqlStateOf(error);
-  const known = code === null ? unreachable : (byCode.get(code) ?? byClass.get(code.slice(0, 2)) ?? failed);
+  const known =
+    code === null ? connectionFailure(error, phase) : (byCode.get(code) ?? byClass.get(code.slice(0, 2)) ?? failed);
   const outcome = phase === "writing" && endsConnection(error) ? "unknown" : "none";
   const suffix = code === null ? "" : ` (SQLSTATE ${code})`;
   return new StoreError(known.failure, `The store ${location} ${known.what}${suffix}.`, {
@@ -173,6 +240,15 @@ export function toStoreError(error: unknown, location: string, phase: Phase): St
     outcome,
     hint: known.hint,
   });
+}
+
+function connectionFailure(error: unknown, phase: Phase): Explanation {
+  // Where a name has several addresses, an error comes from each.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const code = (first as { readonly code?: unknown } | null | undefined)?.code;
+  if (typeof code !== "string") return phase === "connecting" ? noConnection : unreachable;
+  const known = certificateCodes.has(code) ? untrusted : byConnection.get(code);
+  return known === undefined ? unreachable : { failure: "STORE_UNAVAILABLE", ...known };
 }
 
 export function closedError(location: string): StoreError {
@@ -187,6 +263,19 @@ export function newerVersionError(location: string, found: number, supported: nu
     `The store ${location} has schema version ${found}; this version of Perdure knows up to ${supported}.`,
     { hint: "A newer version of Perdure has migrated the schema: upgrade this process." },
   );
+}
+
+export function notMigratedError(location: string, found: number, needed: number): StoreError {
+  const what = found === 0 ? "has no tables of Perdure" : `has schema version ${found}, and ${needed} is needed`;
+  return new StoreError("STORE_NOT_MIGRATED", `The store ${location} ${what}.`, {
+    hint: "Run `perdure postgres migrate` as a user that may create tables, or leave out `migrate: false`.",
+  });
+}
+
+export function lockedSchemaError(location: string): StoreError {
+  return new StoreError("STORE_LOCKED", `The schema of the store ${location} is being migrated by another process.`, {
+    hint: "Wait for it; `pg_stat_activity` shows what it is doing.",
+  });
 }
 
 /** `setting` is a setting of the server that makes acknowledged commits go lost. */

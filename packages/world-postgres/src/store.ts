@@ -5,11 +5,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { isEnded, type RunRecord } from "@perdure/world";
 import type { ClientConfig } from "pg";
+import { BackgroundPurge } from "./background-purge.ts";
 import { ChangeSignals, type StreamWaiter } from "./change-signals.ts";
 import type { Database } from "./database.ts";
 import { EventRows } from "./event-rows.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
+import { PostgresBundles } from "./postgres-bundles.ts";
+import type { Retention } from "./retention.ts";
 import { RunCache } from "./run-cache.ts";
 import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
@@ -41,6 +44,11 @@ export interface StoreSettings {
   readonly pollMs: number;
   /** How old a reading of the store's clock may be that an append is judged by. */
   readonly clockLagMsMax: number;
+  /** Whether opening it makes and changes tables. */
+  readonly migrates: boolean;
+  /** Of bundles: the first one signs, all are accepted; empty: they are not signed. */
+  readonly secrets: readonly string[];
+  readonly retention: Retention;
 }
 
 export class Store {
@@ -54,6 +62,8 @@ export class Store {
   readonly events: EventRows;
   readonly streams: StreamStore;
   readonly changes: RunChanges;
+  readonly bundles: PostgresBundles;
+  readonly #purging: BackgroundPurge;
   readonly #id = randomUUID();
   readonly #channel: string;
   readonly #listener: NoticeListener | null;
@@ -76,6 +86,8 @@ export class Store {
     this.events = new EventRows(schema, namespace);
     this.streams = new StreamStore(schema, namespace);
     this.changes = new RunChanges(this);
+    this.bundles = new PostgresBundles(database, settings);
+    this.#purging = new BackgroundPurge(database, settings);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
@@ -115,8 +127,10 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     return loaded?.stored.run ?? null;
   }
 
+  /** Whoever works also deletes what was kept for long enough. */
   addOwnWorker(workerId: string): void {
     this.#ownWorkers.add(workerId);
+    this.#purging.start();
   }
 
   /** A worker of this process is gone; whatever it held is any worker's now. */
@@ -177,10 +191,12 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     // Idle connections keep no process alive, and one that has nothing else to do would end before they are closed.
     const hold = setInterval(() => {}, holdMs);
     const listenerStopped = this.#stopWatching();
+    const purgingStopped = this.#purging.stop();
     for (const callback of [...this.#onClose]) callback(closedError(this.settings.location));
     await Promise.allSettled([...this.#calls]);
     await this.#sender?.flushed();
     await listenerStopped;
+    await purgingStopped;
     await this.database.close();
     clearInterval(hold);
   }

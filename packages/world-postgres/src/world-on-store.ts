@@ -6,7 +6,6 @@ import { postgresRuns } from "./postgres-runs.ts";
 import { postgresStreams } from "./postgres-streams.ts";
 import { postgresTransactions } from "./postgres-transactions.ts";
 import type { Store } from "./store.ts";
-import { toStoredText } from "./stored-text.ts";
 
 /** The world over an open store. */
 export function worldOn(store: Store): World {
@@ -35,23 +34,12 @@ export function worldOn(store: Store): World {
 }
 
 function postgresBundles(store: Store): WorldBundles {
-  const { schema, namespace } = store.settings;
-  const put = `INSERT INTO ${schema}.bundles (namespace, id, bytes, created_at)
-VALUES ($1, $2, $3, ${schema}.store_now()) ON CONFLICT DO NOTHING`;
-  const get = `SELECT bytes FROM ${schema}.bundles WHERE namespace = $1 AND id = $2`;
-  const keyOf = (id: string) => [toStoredText(namespace), toStoredText(id)];
   return {
     put: (id, bytes) => {
       const own = Buffer.from(bytes);
-      return store.call(async () => {
-        await store.database.write(put, [...keyOf(id), own]);
-      });
+      return store.call(() => store.bundles.put(id, own));
     },
-    get: (id) =>
-      store.call(async () => {
-        const [row] = await store.database.read<{ readonly bytes: Uint8Array }>(get, keyOf(id));
-        return row?.bytes ?? null;
-      }),
+    get: (id) => store.call(() => store.bundles.get(id)),
   };
 }
 

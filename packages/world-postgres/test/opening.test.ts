@@ -2,8 +2,6 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ConfigError } from "@perdure/errors";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
-import { Database } from "../src/database.ts";
-import { migrate, migrations } from "../src/schema.ts";
 import { creation, id } from "./request-values.ts";
 import { TestDatabases, withClient } from "./server.ts";
 import { failure, Worlds } from "./worlds.ts";
@@ -121,30 +119,6 @@ describe("the schema", () => {
     expect(new Set(incarnations).size).toBe(1);
     const versions = await withClient(url, (client) => client.query("SELECT version FROM perdure.migrations"));
     expect(versions.rows).toEqual([{ version: 1 }]);
-  });
-
-  it("is kept as it was when a migration fails, and goes on from there", async () => {
-    const url = await worlds.databases.create();
-    const database = new Database({
-      config: { connectionString: url },
-      location: "the database",
-      maxConnections: 2,
-      prepares: true,
-    });
-    const broken = { version: 2, sql: "CREATE TABLE {schema}.half (id integer); SELECT nothing;" };
-    expect((await failure(migrate(database, '"perdure"', [...migrations, broken]))).code).toBe("STORE_UNSUPPORTED");
-    const tables = "SELECT count(*)::integer AS count FROM pg_tables WHERE schemaname = 'perdure'";
-    expect(await database.read(tables, [])).toEqual([{ count: 0 }]);
-    await migrate(database, '"perdure"');
-    const mended = { version: 2, sql: "CREATE TABLE {schema}.whole (id integer);" };
-    await migrate(database, '"perdure"', [...migrations, mended]);
-    expect(await database.read("SELECT version FROM perdure.migrations ORDER BY version", [])).toEqual([
-      { version: 1 },
-      { version: 2 },
-    ]);
-    const error = await failure(createPostgresWorld({ url }));
-    expect([error.code, error.outcome]).toEqual(["STORE_NEWER_VERSION", "none"]);
-    await database.close();
   });
 
   it("can have any plain name, and stores of different schemas see nothing of each other", async () => {

@@ -10,6 +10,7 @@ export {
   isReadableSpec,
   type KeyedContext,
 } from "./admit.ts";
+export { parseAge } from "./age.ts";
 export type {
   Appended,
   AppendRequest,
@@ -72,6 +73,17 @@ export {
 } from "./events.ts";
 export { earlier, nextWake } from "./next-wake.ts";
 export { operationName } from "./operation-name.ts";
+export type {
+  DoctorFinding,
+  EndedStatus,
+  MigrationReport,
+  PurgeReport,
+  PurgeRequest,
+  StoreOperations,
+  StoreStatus,
+  TableStatus,
+  WorkerStatus,
+} from "./operations.ts";
 export {
   type AppendMark,
   isEnded,

@@ -8,7 +8,14 @@
  *  W2  A hint only makes it look sooner: the claim loop and the poll, on their own timers, are enough (M6, Q1).
  *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
  */
-import { PerdureError, parkedHint, RunParkedError, StoreError, sentenceOf } from "@perdure/errors";
+import {
+  BundleUntrustedError,
+  PerdureError,
+  parkedHint,
+  RunParkedError,
+  StoreError,
+  sentenceOf,
+} from "@perdure/errors";
 import type { ClaimedRun, ClaimResult, RunRecord, WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import type { HydrationMemo } from "../hydrate/hydration-memo.ts";
@@ -295,7 +302,8 @@ export class EngineWorker {
       await park({ reason: "bundle_missing", detail, position: 1 });
     } catch (error) {
       if (PerdureError.is(error) && !StoreError.is(error)) {
-        await park({ reason: "undecodable", detail: sentenceOf(error), position: 1 });
+        const reason = BundleUntrustedError.is(error) ? "bundle_untrusted" : "undecodable";
+        await park({ reason, detail: sentenceOf(error), position: 1 });
       } else {
         onError(error);
         const wakeAt = this.#storeNow() + settings.sweepMs;

@@ -2,10 +2,14 @@
 
 import type { WorkerOptions } from "@perdure/core";
 import { ConfigError, nearestName } from "@perdure/errors";
-import type { World } from "@perdure/world";
+import type { StoreOperations, World } from "@perdure/world";
 
 /** Opens a world; `localWorld({ path })` gives one. Called once per process, when the world is first needed. */
-export type WorldFactory = () => World | Promise<World>;
+export interface WorldFactory {
+  (): World | Promise<World>;
+  /** What the command line does with the world's store, where a backend offers it. */
+  readonly operations?: StoreOperations;
+}
 
 /** The content of `perdure.config.ts`. Every part is optional. */
 export interface PerdureConfiguration {

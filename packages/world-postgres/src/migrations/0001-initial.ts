@@ -14,6 +14,7 @@
  * SHA-256, since an index takes no entry above a third of a page.
  */
 import type { Migration } from "../schema.ts";
+import { bundleGuard } from "./0001-bundle-guard.ts";
 import { streamsSql } from "./0001-streams.ts";
 
 const tables = `
@@ -96,7 +97,9 @@ CREATE TABLE {schema}.bundles (
   namespace text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   bytes bytea NOT NULL,
+  signature bytea,
   created_at bigint NOT NULL,
+  doomed boolean NOT NULL DEFAULT false,
   PRIMARY KEY (namespace, id)
 );
 
@@ -230,5 +233,6 @@ $$;
 
 export const initial: Migration = {
   version: 1,
-  sql: tables + clock + writeRun + streamsSql,
+  compatibleFrom: 1,
+  sql: tables + clock + writeRun + streamsSql + bundleGuard,
 };
