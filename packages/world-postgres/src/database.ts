@@ -2,7 +2,7 @@
  * The connections to the server: a pool, and the two ways to use it.
  *
  * A statement outside of a transaction is one round trip and commits by itself. Each statement is prepared once per
- * connection. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
+ * connection. A failure arrives as a `StoreError`, except for `PDT01`, which `write_runs` raises and its caller decides on.
  * What was undone because of others is tried again here.
  */
 import { Client, type ClientBase, type ClientConfig, Pool, types } from "pg";

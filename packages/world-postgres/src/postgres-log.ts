@@ -45,7 +45,7 @@ function withOwnPayloads(request: AppendRequest): AppendRequest {
 }
 
 async function readLog(store: Store, runId: string, after: number, limit: number): Promise<readonly LogEvent[]> {
-  const events = await store.events.read(store.database, runId, { after, last: lastPosition }, limit);
+  const events = await store.readLog(runId, { after, last: lastPosition }, limit);
   store.cache.observe(runId, after, events);
   return events;
 }

@@ -75,7 +75,7 @@ async function tryToCreate(
     return (await existing(store, request)) ?? (isExact ? verdict : null);
   }
   const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens };
-  const { outcome, now } = await store.runs.write(store.database, change);
+  const { outcome, now } = await store.lane.write(change);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
   if (outcome !== "written") return null;
@@ -95,7 +95,7 @@ async function readClock(store: Store): Promise<Reading> {
 
 /** The answer when the run id or the key is taken; null when both are free. */
 async function existing(store: Store, request: CreateRequest): Promise<CreateResult | null> {
-  const known = await store.runs.load(store.database, request.runId);
+  const known = await store.load(request.runId);
   if (known !== null) {
     const { run } = known.stored;
     const events = await store.events.read(store.database, run.runId, { after: 0, last: run.tail }, null);

@@ -63,6 +63,12 @@ export class RunCache {
     return entry.stored;
   }
 
+  /** The newest tail that was seen of a run; null when it is not remembered. */
+  tailOf(runId: string): number | null {
+    const entry = this.#entries.get(runId);
+    return entry === undefined ? null : Math.max(entry.stored.run.tail, entry.view?.tail ?? 0);
+  }
+
   /** Take over a row that was just read or written, and the fold of its log where it is at hand. */
   remember(stored: VersionedRun, view: RunView | null = null): void {
     const { runId } = stored.run;

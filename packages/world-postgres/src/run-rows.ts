@@ -4,7 +4,7 @@
 import type { Parked, RunRecord, RunStatus } from "@perdure/world";
 import { fromStoredOrNull, fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
-/** A run's row with the count of its changes, by which `write_run` knows that it is still the one that was read. */
+/** A run's row with the count of its changes, by which `write_runs` knows that it is still the one that was read. */
 export interface VersionedRun {
   readonly run: RunRecord;
   readonly version: number;
@@ -165,25 +165,3 @@ export function changingValues(run: RunRecord) {
     ended_owner: toStoredOrNull(run.endedOwner),
   };
 }
-
-/** The type of each changing column, for statements that take many rows as arrays. */
-export const changingTypes = {
-  status: "text",
-  tail: "integer",
-  last_at: "bigint",
-  epoch: "integer",
-  owner: "text",
-  append_n: "integer",
-  append_first: "integer",
-  append_last: "integer",
-  parked_reason: "text",
-  parked_detail: "text",
-  parked_position: "integer",
-  parked_since: "bigint",
-  wake_at: "double precision",
-  expiries: "integer",
-  claim_tail: "integer",
-  started_at: "bigint",
-  ended_at: "bigint",
-  ended_owner: "text",
-} as const satisfies Record<keyof ReturnType<typeof changingValues>, string>;
