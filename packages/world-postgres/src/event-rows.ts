@@ -68,10 +68,10 @@ ORDER BY k.index, e.position`;
   async readParts(queries: Queries, parts: readonly LogPart[]): Promise<readonly (readonly EventRow[])[]> {
     const values = [
       this.#namespace,
-      texts(parts.map(({ runId }) => toStoredText(runId))),
-      bigIntegers(parts.map(({ range }) => range.after)),
-      bigIntegers(parts.map(({ range }) => range.last)),
-      bigIntegers(parts.map(({ limit }) => limit)),
+      texts(parts, ({ runId }) => toStoredText(runId)),
+      bigIntegers(parts, ({ range }) => range.after),
+      bigIntegers(parts, ({ range }) => range.last),
+      bigIntegers(parts, ({ limit }) => limit),
     ];
     const answers: EventRow[][] = parts.map(() => []);
     for (const row of await queries.read<EventRow & { readonly index: number }>(this.#parts, values)) {
@@ -130,12 +130,12 @@ function dataText(data: LogEvent["data"]): string | null {
 /** Events as parameters of `write_runs`: an array for each column. */
 export function eventColumns(events: readonly LogEvent[]) {
   return {
-    positions: integers(events.map(({ position }) => position)),
-    types: texts(events.map(({ type }) => type)),
-    correlation_ids: texts(events.map(({ correlationId }) => toStoredOrNull(correlationId))),
-    ats: bigIntegers(events.map(({ at }) => at)),
-    causes: integers(events.map(({ cause }) => cause)),
-    data: texts(events.map(({ data }) => dataText(data))),
-    payloads: byteStrings(events.map(({ payload }) => payload)),
+    positions: integers(events, ({ position }) => position),
+    types: texts(events, ({ type }) => type),
+    correlation_ids: texts(events, ({ correlationId }) => toStoredOrNull(correlationId)),
+    ats: bigIntegers(events, ({ at }) => at),
+    causes: integers(events, ({ cause }) => cause),
+    data: texts(events, ({ data }) => dataText(data)),
+    payloads: byteStrings(events, ({ payload }) => payload),
   };
 }

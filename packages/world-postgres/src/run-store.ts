@@ -50,8 +50,8 @@ export class RunStore {
   async loadAll(queries: Queries, keys: readonly RunKey[]): Promise<readonly (LoadedRun | null)[]> {
     const values = [
       this.#storedNamespace,
-      texts(keys.map(({ runId }) => toStoredText(runId))),
-      byteStrings(keys.map(({ outsideKey }) => (outsideKey === null ? null : hashOfKey(outsideKey)))),
+      texts(keys, ({ runId }) => toStoredText(runId)),
+      byteStrings(keys, ({ outsideKey }) => (outsideKey === null ? null : hashOfKey(outsideKey))),
     ];
     const rows = await queries.read<LoadedRow & { readonly index: number }>(this.#sql.byIds, values);
     const loaded = new Map(rows.map((row) => [row.index, this.#loadedRow(row)]));

@@ -8,7 +8,6 @@ import type { Admitted, LogEvent, RunRecord } from "@perdure/world";
 import { bigIntegers, booleans, byteStrings, doubles, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
 import { eventColumns } from "./event-rows.ts";
-import { changingValues, fixedValues } from "./run-rows.ts";
 import { hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 import { type TokenChanges, type TokenOwners, tokenChanges } from "./token-changes.ts";
 
@@ -135,51 +134,66 @@ const parameterNames = [
 
 type ParameterName = (typeof parameterNames)[number];
 
+const isCreation = ({ version }: RunChange): boolean => version === null;
+
 function rowColumns(changes: readonly RunChange[]) {
-  const fixed = changes.map(({ run, version }) => (version === null ? fixedValues(run) : null));
-  const rows = changes.map(({ run }) => changingValues(run));
   return {
-    run_ids: texts(changes.map(({ run }) => toStoredText(run.runId))),
-    versions: bigIntegers(changes.map(({ version }) => version)),
-    nows: bigIntegers(changes.map(({ storeNow }) => storeNow)),
-    keys: texts(fixed.map((row) => row?.key ?? null)),
-    key_hashes: byteStrings(fixed.map((row) => row?.key_hash ?? null)),
-    workflow_ids: texts(fixed.map((row) => row?.workflow_id ?? null)),
-    workflow_names: texts(fixed.map((row) => row?.workflow_name ?? null)),
-    bundle_ids: texts(fixed.map((row) => row?.bundle_id ?? null)),
-    isolations: texts(fixed.map((row) => row?.isolation ?? null)),
-    parent_run_ids: texts(fixed.map((row) => row?.parent_run_id ?? null)),
-    root_run_ids: texts(fixed.map((row) => row?.root_run_id ?? null)),
-    created_ats: bigIntegers(fixed.map((row) => row?.created_at ?? null)),
-    statuses: texts(rows.map((row) => row.status)),
-    tails: integers(rows.map((row) => row.tail)),
-    last_ats: bigIntegers(rows.map((row) => row.last_at)),
-    epochs: integers(rows.map((row) => row.epoch)),
-    owners: texts(rows.map((row) => row.owner)),
-    append_ns: integers(rows.map((row) => row.append_n)),
-    append_firsts: integers(rows.map((row) => row.append_first)),
-    append_lasts: integers(rows.map((row) => row.append_last)),
-    parked_reasons: texts(rows.map((row) => row.parked_reason)),
-    parked_details: texts(rows.map((row) => row.parked_detail)),
-    parked_positions: integers(rows.map((row) => row.parked_position)),
-    parked_sinces: bigIntegers(rows.map((row) => row.parked_since)),
-    wake_ats: doubles(rows.map((row) => row.wake_at)),
-    expiries: integers(rows.map((row) => row.expiries)),
-    claim_tails: integers(rows.map((row) => row.claim_tail)),
-    started_ats: bigIntegers(rows.map((row) => row.started_at)),
-    ended_ats: bigIntegers(rows.map((row) => row.ended_at)),
-    ended_owners: texts(rows.map((row) => row.ended_owner)),
+    ...fixedColumns(changes.some(isCreation) ? changes : []),
+    run_ids: texts(changes, ({ run }) => toStoredText(run.runId)),
+    versions: bigIntegers(changes, ({ version }) => version),
+    nows: bigIntegers(changes, ({ storeNow }) => storeNow),
+    statuses: texts(changes, ({ run }) => run.status),
+    tails: integers(changes, ({ run }) => run.tail),
+    last_ats: bigIntegers(changes, ({ run }) => run.lastAt),
+    epochs: integers(changes, ({ run }) => run.epoch),
+    owners: texts(changes, ({ run }) => toStoredOrNull(run.owner)),
+    append_ns: integers(changes, ({ run }) => run.lastAppend?.n ?? null),
+    append_firsts: integers(changes, ({ run }) => run.lastAppend?.first ?? null),
+    append_lasts: integers(changes, ({ run }) => run.lastAppend?.last ?? null),
+    parked_reasons: texts(changes, ({ run }) => toStoredOrNull(run.parked?.reason ?? null)),
+    parked_details: texts(changes, ({ run }) => toStoredOrNull(run.parked?.detail ?? null)),
+    parked_positions: integers(changes, ({ run }) => run.parked?.position ?? null),
+    parked_sinces: bigIntegers(changes, ({ run }) => run.parked?.since ?? null),
+    wake_ats: doubles(changes, ({ run }) => run.wakeAt),
+    expiries: integers(changes, ({ run }) => run.expiries),
+    claim_tails: integers(changes, ({ run }) => run.claimTail),
+    started_ats: bigIntegers(changes, ({ run }) => run.startedAt),
+    ended_ats: bigIntegers(changes, ({ run }) => run.endedAt),
+    ended_owners: texts(changes, ({ run }) => toStoredOrNull(run.endedOwner)),
+  };
+}
+
+/** What never changes about a run goes with its creation. Nulls when there are no changes. */
+function fixedColumns(changes: readonly RunChange[]) {
+  const created = (change: RunChange): RunRecord | null => (isCreation(change) ? change.run : null);
+  const textOf = (select: (run: RunRecord) => string | null): Buffer | null =>
+    texts(changes, (change) => {
+      const run = created(change);
+      return run === null ? null : toStoredOrNull(select(run));
+    });
+  return {
+    keys: textOf(({ key }) => key),
+    key_hashes: byteStrings(changes, (change) => {
+      const key = created(change)?.key ?? null;
+      return key === null ? null : hashOfKey(key);
+    }),
+    workflow_ids: textOf(({ workflowId }) => workflowId),
+    workflow_names: textOf(({ workflowName }) => workflowName),
+    bundle_ids: textOf(({ bundleId }) => bundleId),
+    isolations: textOf(({ isolation }) => isolation),
+    parent_run_ids: textOf(({ parentRunId }) => parentRunId),
+    root_run_ids: textOf(({ rootRunId }) => rootRunId),
+    created_ats: bigIntegers(changes, (change) => created(change)?.createdAt ?? null),
   };
 }
 
 /** A value with the change that it belongs to, counted from 1. */
 type Of<T> = readonly [change: number, value: T];
 
-const changesOf = (values: readonly Of<unknown>[]): Buffer | null => integers(values.map(([change]) => change));
+const changesOf = (values: readonly Of<unknown>[]): Buffer | null => integers(values, ([change]) => change);
 
-function textsOf<T>(values: readonly Of<T>[], select: (value: T) => string): Buffer | null {
-  return texts(values.map(([, value]) => toStoredText(select(value))));
-}
+const textsOf = <T>(values: readonly Of<T>[], select: (value: T) => string): Buffer | null =>
+  texts(values, ([, value]) => toStoredText(select(value)));
 
 /** Nulls where there is nothing, which the function skips. */
 function tokenColumns(changes: readonly RunChange[]) {
@@ -187,28 +201,30 @@ function tokenColumns(changes: readonly RunChange[]) {
   const held: Of<readonly [tokenHash: string, holder: string]>[] = [];
   const dropped: Of<string>[] = [];
   const taken: Of<TokenChanges["taken"][number]>[] = [];
-  const dropsAll = changes.map(({ append, tokens }, index) => {
-    if (append === null || tokens === null) return null;
-    const change = index + 1;
+  const droppingAll = new Set<RunChange>();
+  for (const [index, change] of changes.entries()) {
+    const { append, tokens } = change;
+    if (append === null || tokens === null) continue;
+    const number = index + 1;
     const { assumed } = tokens;
-    for (const tokenHash of assumed.free) free.push([change, tokenHash]);
-    for (const each of assumed.held) held.push([change, each]);
+    for (const tokenHash of assumed.free) free.push([number, tokenHash]);
+    for (const each of assumed.held) held.push([number, each]);
     const changed = tokenChanges(append);
-    for (const correlationId of changed.dropped) dropped.push([change, correlationId]);
-    for (const token of changed.taken) taken.push([change, token]);
-    return changed.droppedAll ? true : null;
-  });
+    for (const correlationId of changed.dropped) dropped.push([number, correlationId]);
+    for (const token of changed.taken) taken.push([number, token]);
+    if (changed.droppedAll) droppingAll.add(change);
+  }
   return {
     tokens_free: textsOf(free, (tokenHash) => tokenHash),
     free_changes: changesOf(free),
     tokens_held: textsOf(held, ([tokenHash]) => tokenHash),
     token_holders: textsOf(held, ([, holder]) => holder),
-    drops_all: booleans(dropsAll),
+    drops_all: booleans(changes, (change) => droppingAll.has(change) || null),
     hooks_dropped: textsOf(dropped, (correlationId) => correlationId),
     dropped_changes: changesOf(dropped),
     tokens_taken: textsOf(taken, ({ tokenHash }) => tokenHash),
     token_takers: textsOf(taken, ({ correlationId }) => correlationId),
-    token_positions: integers(taken.map(([, { position }]) => position)),
+    token_positions: integers(taken, ([, { position }]) => position),
     taken_changes: changesOf(taken),
   };
 }
@@ -216,19 +232,22 @@ function tokenColumns(changes: readonly RunChange[]) {
 /** All events of an append have one writer, so epoch and key are said once for each change. */
 function appendColumns(changes: readonly RunChange[]) {
   const events: LogEvent[] = [];
-  const eventChanges: number[] = [];
-  const firsts = changes.map(({ append }, index) => {
+  const numbers: number[] = [];
+  for (const [index, { append }] of changes.entries()) {
     for (const event of append?.events ?? []) {
       events.push(event);
-      eventChanges.push(index + 1);
+      numbers.push(index + 1);
     }
-    return append?.events[0];
-  });
+  }
+  const keyOf = ({ append }: RunChange): string | null => append?.events[0]?.key ?? null;
   return {
-    event_epochs: integers(firsts.map((event) => event?.epoch ?? null)),
-    event_keys: texts(firsts.map((event) => toStoredOrNull(event?.key ?? null))),
-    event_key_hashes: byteStrings(firsts.map((event) => (event?.key == null ? null : hashOfKey(event.key)))),
-    event_changes: integers(eventChanges),
+    event_epochs: integers(changes, ({ append }) => append?.events[0]?.epoch ?? null),
+    event_keys: texts(changes, (change) => toStoredOrNull(keyOf(change))),
+    event_key_hashes: byteStrings(changes, (change) => {
+      const key = keyOf(change);
+      return key === null ? null : hashOfKey(key);
+    }),
+    event_changes: integers(numbers, (number) => number),
     ...eventColumns(events),
   };
 }

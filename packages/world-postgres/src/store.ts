@@ -137,6 +137,11 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     this.#ownWorkers.delete(workerId);
   }
 
+  /** Whether a worker of this process holds the run, as far as this process knows. */
+  isDrivenHere({ owner }: RunRecord): boolean {
+    return owner !== null && this.#ownWorkers.has(owner);
+  }
+
   /** A change of a run is durable. */
   announce(run: RunRecord, hint: Hint | null): void {
     const { runId } = run;
