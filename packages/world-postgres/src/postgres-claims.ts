@@ -21,6 +21,7 @@ import {
 import type { TransactionQueries } from "./database.ts";
 import { heartbeatSource, heartbeatThreadData } from "./heartbeat-thread.ts";
 import { type RunRow, runColumns, unclaimed, type VersionedRun, versionedRun } from "./run-rows.ts";
+import type { RunChange } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
@@ -163,8 +164,8 @@ async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: Cla
     const lost = await lostRuns(room, queries, [lostOwners, workflows, max]);
     const due = await dueRuns(room, queries, [schedule.dueAt(storeNow), storeNow, max - lost.length]);
     taken = takeRows(store.settings.namespace, worker.id, [...lost, ...due]);
-    const changed = [...taken.claimed, ...taken.stalled].map(({ run }) => run);
-    if (changed.length > 0) await store.runs.replace(queries, changed);
+    const changed = [...taken.claimed, ...taken.stalled].map(changeOf);
+    if (changed.length > 0) await store.runs.writeTogether(queries, changed, null);
     if (await isLostLeft(room, queries, [lostOwners, workflows])) return storeNow;
     return (await workers.schedule(queries, worker.workflows)).nextWakeAt;
   });
@@ -215,6 +216,15 @@ function takeRows(namespace: string, workerId: string, rows: readonly ClaimRow[]
   }
   return taken;
 }
+
+/** No event goes with a takeover, and the row that was judged is locked. */
+const changeOf = ({ run, version }: VersionedRun): RunChange => ({
+  run,
+  version: version - 1,
+  storeNow: null,
+  append: null,
+  tokens: null,
+});
 
 const stateOf = (run: RunRecord, row: ClaimRow): OwnerState =>
   ownerState(run, heartbeat(row.beat_at, row.lease_ms), row.now);

@@ -11,7 +11,8 @@ import type { Admitted, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { VersionedRun } from "./run-rows.ts";
-import type { LoadedRun, WriteResult } from "./run-store.ts";
+import type { LoadedRun } from "./run-store.ts";
+import type { RunChange, WriteResult } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { TokenOwners } from "./token-changes.ts";
 
@@ -190,7 +191,11 @@ class Change<T> {
 
   async #load(queries: Queries): Promise<LoadedRun | null> {
     this.#exactNow = null;
-    const loaded = await this.#store.runs.load(queries, this.#runId, this.#options.outsideKey);
+    const { database, runs } = this.#store;
+    const loaded =
+      queries === database
+        ? await this.#store.load(this.#runId, this.#options.outsideKey)
+        : await runs.load(queries, this.#runId, this.#options.outsideKey);
     if (loaded === null) {
       this.#store.cache.forget(this.#runId);
       return null;
@@ -208,12 +213,14 @@ class Change<T> {
 
   #write(queries: Queries, stored: VersionedRun, storeNow: number, judgement: Writing<T>): Promise<WriteResult> {
     const isAppend = judgement.kind === "append";
-    return this.#store.runs.write(queries, {
+    const change: RunChange = {
       run: runOf(judgement),
       version: stored.version,
       storeNow: isAppend || judgement.needsClock ? storeNow : null,
       append: isAppend ? judgement.admitted : null,
       tokens: this.#tokens,
-    });
+    };
+    const { database, lane, runs } = this.#store;
+    return queries === database ? lane.write(change) : runs.write(queries, change);
   }
 }

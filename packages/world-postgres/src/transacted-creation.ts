@@ -5,17 +5,22 @@
  * without parameters, all values of which travel as one JSON in Base64, and each column of an answer is a text.
  */
 import { invariant, StoreError } from "@perdure/errors";
-import { admitCreate, type CreateRequest, type TransactedCreation, type TransactionClient } from "@perdure/world";
-import { eventArrays } from "./event-rows.ts";
+import {
+  admitCreate,
+  type CreateRequest,
+  type LogEvent,
+  type RunRecord,
+  type TransactedCreation,
+  type TransactionClient,
+} from "@perdure/world";
 import { encodeNotification } from "./notices.ts";
-import { changingTypes, changingValues, fixedValues } from "./run-rows.ts";
 import type { Store } from "./store.ts";
 import { foreignTransactionError } from "./store-errors.ts";
-import { fromStoredText, hashOfKey, toStoredText } from "./stored-text.ts";
+import { fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
 type Creation = Omit<CreateRequest, "eager">;
 
-/** A transaction that takes longer than the clock may lag between two statements is asked again; see `write_run`. */
+/** A transaction that takes longer than the clock may lag between two statements is asked again; see `write_runs`. */
 const attemptsMax = 5;
 
 /**
@@ -54,10 +59,10 @@ async function holderOf(
   { runId, created }: Creation,
 ): Promise<TransactedCreation> {
   const { schema, namespace } = store.settings;
-  const given = {
-    namespace: toStoredText(namespace),
-    run_id: toStoredText(runId),
-    key_hash: created.key === null ? null : hashOfKey(created.key),
+  const given: Given = {
+    namespace: ["text", toStoredText(namespace)],
+    run_id: ["text", toStoredText(runId)],
+    key_hash: ["bytea", created.key === null ? null : hashOfKey(created.key)],
   };
   const sql = `SELECT r.run_id FROM ${givenSql(given)}, ${schema}.runs r
 WHERE r.namespace = g.namespace AND (r.run_id = g.run_id OR r.key_hash = g.key_hash)`;
@@ -73,26 +78,23 @@ function writingSql(store: Store, request: Creation, storeNow: number): string {
   const verdict = admitCreate({ ...request, eager: null }, namespace, context);
   invariant(verdict.kind === "admitted", `the creation of ${request.runId} was refused`);
   const { run, events } = verdict;
-  const [created] = events;
-  const given: Partial<Record<GivenName, unknown>> = {
-    ...fixedValues(run),
-    ...changingValues(run),
-    ...eventArrays(events),
-    first: created?.position,
-    namespace: toStoredText(namespace),
-    run_id: toStoredText(run.runId),
-    now: storeNow,
-    clock_lag_max: clockLagMsMax,
-    channel: store.channel,
-    notice: encodeNotification({
-      from: "",
-      notices: [{ runId: run.runId, settled: false, hint: true, streamed: false }],
-    }),
+  const [event] = events;
+  invariant(event !== undefined, `the creation of ${request.runId} writes nothing`);
+  const columns = { ...runColumns(run, storeNow), ...eventColumns(event) };
+  const notice = { runId: run.runId, settled: false, hint: true, streamed: false };
+  const given: Given = {
+    namespace: ["text", toStoredText(namespace)],
+    clock_lag_max: ["bigint", clockLagMsMax],
+    channel: ["text", store.channel],
+    notice: ["text", encodeNotification({ from: "", notices: [notice] })],
+    ...columns,
   };
-  const parameters = parameterNames.map((name) => `p_${name} => ${name in given ? `g.${name}` : "NULL"}`).join(", ");
-  return `SELECT w.outcome, CASE WHEN w.outcome = 'written' AND g.channel IS NOT NULL
+  const one = Object.keys(columns).map((name) => `p_${name} => ARRAY[g.${name}]`);
+  const none = unused.map((name) => `p_${name} => NULL`);
+  const parameters = ["p_namespace => g.namespace", "p_clock_lag_max => g.clock_lag_max", ...one, ...none].join(", ");
+  return `SELECT w.outcomes[1] AS outcome, CASE WHEN w.outcomes[1] = 'written' AND g.channel IS NOT NULL
 THEN pg_notify(g.channel, g.notice)::text END AS told
-FROM ${givenSql(given)}, ${schema}.write_run(${parameters}) w`;
+FROM ${givenSql(given)}, ${schema}.write_runs(${parameters}) w`;
 }
 
 async function rowsOf(client: TransactionClient, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
@@ -100,61 +102,86 @@ async function rowsOf(client: TransactionClient, sql: string): Promise<readonly 
   return rows as readonly Readonly<Record<string, unknown>>[];
 }
 
-/** The parameters of `write_run` with their types. */
-const parameterTypes = {
-  namespace: "text",
-  run_id: "text",
-  version: "bigint",
-  now: "bigint",
-  clock_lag_max: "bigint",
-  key: "text",
-  key_hash: "bytea",
-  workflow_id: "text",
-  workflow_name: "text",
-  bundle_id: "text",
-  isolation: "text",
-  parent_run_id: "text",
-  root_run_id: "text",
-  created_at: "bigint",
-  ...changingTypes,
-  tokens_free: "text[]",
-  tokens_held: "text[]",
-  token_holders: "text[]",
-  tokens_dropped_all: "boolean",
-  tokens_dropped: "text[]",
-  tokens_taken: "text[]",
-  token_takers: "text[]",
-  token_positions: "integer[]",
-  first: "integer",
-  event_epoch: "integer",
-  event_key: "text",
-  event_key_hash: "bytea",
-  types: "text[]",
-  correlation_ids: "text[]",
-  ats: "bigint[]",
-  causes: "integer[]",
-  data: "text[]",
-  starts: "integer[]",
-  lengths: "integer[]",
-  payloads: "bytea",
-} as const;
+/** Values with their types, by name. */
+type Given = Readonly<Record<string, readonly [type: string, value: unknown]>>;
 
-const givenTypes = { ...parameterTypes, channel: "text", notice: "text" } as const;
+/** The parameters of `write_runs` that a creation has, each for its one run. */
+function runColumns(run: RunRecord, storeNow: number): Given {
+  return {
+    run_ids: ["text", toStoredText(run.runId)],
+    nows: ["bigint", storeNow],
+    keys: ["text", toStoredOrNull(run.key)],
+    key_hashes: ["bytea", run.key === null ? null : hashOfKey(run.key)],
+    workflow_ids: ["text", toStoredText(run.workflowId)],
+    workflow_names: ["text", toStoredText(run.workflowName)],
+    bundle_ids: ["text", toStoredText(run.bundleId)],
+    isolations: ["text", run.isolation],
+    parent_run_ids: ["text", toStoredOrNull(run.parentRunId)],
+    root_run_ids: ["text", toStoredText(run.rootRunId)],
+    created_ats: ["bigint", run.createdAt],
+    statuses: ["text", run.status],
+    tails: ["integer", run.tail],
+    last_ats: ["bigint", run.lastAt],
+    epochs: ["integer", run.epoch],
+    wake_ats: ["double precision", run.wakeAt],
+    expiries: ["integer", run.expiries],
+    claim_tails: ["integer", run.claimTail],
+  };
+}
 
-type GivenName = keyof typeof givenTypes;
+function eventColumns(event: LogEvent): Given {
+  return {
+    event_changes: ["integer", 1],
+    positions: ["integer", event.position],
+    types: ["text", event.type],
+    correlation_ids: ["text", null],
+    ats: ["bigint", event.at],
+    causes: ["integer", null],
+    data: ["text", toStoredText(JSON.stringify(event.data))],
+    payloads: ["bytea", event.payload],
+  };
+}
 
-const parameterNames = Object.keys(parameterTypes) as (keyof typeof parameterTypes)[];
+/** The others, which are about claims, ends, hooks and keys of senders. */
+const unused = [
+  "lock_timeout",
+  "versions",
+  "owners",
+  "append_ns",
+  "append_firsts",
+  "append_lasts",
+  "parked_reasons",
+  "parked_details",
+  "parked_positions",
+  "parked_sinces",
+  "started_ats",
+  "ended_ats",
+  "ended_owners",
+  "tokens_free",
+  "free_changes",
+  "tokens_held",
+  "token_holders",
+  "drops_all",
+  "hooks_dropped",
+  "dropped_changes",
+  "tokens_taken",
+  "token_takers",
+  "token_positions",
+  "taken_changes",
+  "event_epochs",
+  "event_keys",
+  "event_key_hashes",
+] as const;
 
 /** The values as one row `g`, in a text that holds nothing which would have to be quoted. */
-function givenSql(values: Partial<Record<GivenName, unknown>>): string {
-  const columns = (Object.keys(values) as GivenName[]).map((name) => `${name} ${givenTypes[name]}`).join(", ");
-  const plain = Object.entries(values).map(([name, value]) => [
+function givenSql(given: Given): string {
+  const columns = Object.entries(given).map(([name, [type]]) => `${name} ${type}`);
+  const plain = Object.entries(given).map(([name, [, value]]) => [
     name,
     value instanceof Uint8Array ? hexOf(value) : value,
   ]);
-  const text = JSON.stringify(Object.fromEntries(plain));
-  const encoded = Buffer.from(text).toString("base64");
-  return `json_to_record(convert_from(decode('${encoded}', 'base64'), 'UTF8')::json) AS g(${columns})`;
+  const encoded = Buffer.from(JSON.stringify(Object.fromEntries(plain))).toString("base64");
+  return `json_to_record(convert_from(decode('${encoded}', 'base64'), 'UTF8')::json) AS g(${columns.join(", ")})`;
 }
 
 const hexOf = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString("hex")}`;
