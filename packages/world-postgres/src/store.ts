@@ -12,8 +12,8 @@ import { type EventRow, EventRows, eventFromRow, type LogPart, type Range } from
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
-import type { Retention } from "./retention.ts";
 import { ReadLane } from "./read-lane.ts";
+import type { Retention } from "./retention.ts";
 import { RunCache } from "./run-cache.ts";
 import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";

@@ -137,7 +137,7 @@ function eventColumns(event: LogEvent): Given {
     correlation_ids: ["text", null],
     ats: ["bigint", event.at],
     causes: ["integer", null],
-    data: ["text", toStoredText(JSON.stringify(event.data))],
+    data: ["text", JSON.stringify(event.data)],
     payloads: ["bytea", event.payload],
   };
 }
