@@ -57,7 +57,7 @@ describe("a worker that has nothing to do", () => {
     const bundle = program(`async () => { await sleep("3m"); return Date.now(); }`);
     const worker = await harness.worker();
     const runIds: string[] = [];
-    for (let count = 0; count < 100; count += 1) runIds.push(await harness.start(worker, bundle));
+    for (let count = 0; count < 20; count += 1) runIds.push(await harness.start(worker, bundle));
     await harness.env.settle();
     expect(worker.engine.claimedCount).toBe(0);
     Object.assign(asked, { claims: 0, moved: 0, held: 0, others: 0 });
