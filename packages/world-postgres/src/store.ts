@@ -15,6 +15,7 @@ import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
 import { RunStore } from "./run-store.ts";
 import { ServerClock } from "./server-clock.ts";
+import { StepTransactions } from "./step-transactions.ts";
 import { closedError } from "./store-errors.ts";
 import { toStoredText } from "./stored-text.ts";
 
@@ -29,6 +30,7 @@ export interface StoreSettings {
   readonly schema: string;
   readonly namespace: string;
   readonly maxConnections: number;
+  readonly maxTransactions: number;
   readonly notifications: boolean;
   readonly pollMs: number;
   /** How old a reading of the store's clock may be that an append is judged by. */
@@ -45,6 +47,7 @@ export class Store {
   readonly runs: RunStore;
   readonly events: EventRows;
   readonly changes: RunChanges;
+  readonly transactions: StepTransactions;
   readonly #id = randomUUID();
   readonly #channel: string;
   readonly #listener: NoticeListener | null;
@@ -66,6 +69,7 @@ export class Store {
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
     this.events = new EventRows(schema, namespace);
     this.changes = new RunChanges(this);
+    this.transactions = new StepTransactions(config, settings.location, settings.maxTransactions);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
@@ -160,6 +164,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     await Promise.allSettled([...this.#calls]);
     await this.#sender?.flushed();
     await listenerStopped;
+    await this.transactions.close();
     await this.database.close();
   }
 
