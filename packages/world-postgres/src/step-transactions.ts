@@ -87,7 +87,7 @@ export class OpenTransaction implements Queries {
    */
   async finishBody(): Promise<void> {
     // `pg` answers several statements with one result each, which its types do not know.
-    const answer: unknown = await this.#seen(this.#client.query(close));
+    const answer: unknown = await this.#bodys(() => this.#client.query(close), "reading");
     const state = Array.isArray(answer) ? (answer.at(-1) as { rows: { state: string | null }[] }).rows[0]?.state : null;
     if (state === "open") return;
     throw new FatalError("A transactional step has ended its transaction itself: what it wrote may be committed.", {
@@ -110,11 +110,7 @@ export class OpenTransaction implements Queries {
   /** Throws a `StoreError` with the outcome `unknown` when the connection was lost, and else the server's own error. */
   async commit(): Promise<void> {
     this.#isOpen = false;
-    try {
-      await this.#seen(this.#client.query("COMMIT"));
-    } catch (error) {
-      throw endsConnection(error) ? toStoreError(error, this.#location, "writing") : error;
-    }
+    await this.#bodys(() => this.#client.query("COMMIT"), "writing");
   }
 
   /** Rolls back what is open still. A connection that cannot even do that is given up, and the server rolls back. */
@@ -122,6 +118,15 @@ export class OpenTransaction implements Queries {
     if (!this.#isOpen || this.isBroken) return;
     this.#isOpen = false;
     await this.#seen(this.#client.query("ROLLBACK")).catch(() => this.breaks());
+  }
+
+  /** A statement by which the server judges what the body has done: its errors are the body's, but for a lost connection. */
+  async #bodys<T>(statement: () => Promise<T>, phase: "reading" | "writing"): Promise<T> {
+    try {
+      return await this.#seen(statement());
+    } catch (error) {
+      throw endsConnection(error) ? toStoreError(error, this.#location, phase) : error;
+    }
   }
 
   async #own<T>(statement: () => Promise<T>): Promise<T> {
