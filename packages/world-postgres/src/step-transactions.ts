@@ -87,7 +87,7 @@ export class OpenTransaction implements Queries {
    */
   async finishBody(): Promise<void> {
     // `pg` answers several statements with one result each, which its types do not know.
-    const answer: unknown = await this.#bodys(() => this.#client.query(close), "reading");
+    const answer: unknown = await this.#judging(() => this.#client.query(close), "reading");
     const state = Array.isArray(answer) ? (answer.at(-1) as { rows: { state: string | null }[] }).rows[0]?.state : null;
     if (state === "open") return;
     throw new FatalError("A transactional step has ended its transaction itself: what it wrote may be committed.", {
@@ -110,7 +110,7 @@ export class OpenTransaction implements Queries {
   /** Throws a `StoreError` with the outcome `unknown` when the connection was lost, and else the server's own error. */
   async commit(): Promise<void> {
     this.#isOpen = false;
-    await this.#bodys(() => this.#client.query("COMMIT"), "writing");
+    await this.#judging(() => this.#client.query("COMMIT"), "writing");
   }
 
   /** Rolls back what is open still. A connection that cannot even do that is given up, and the server rolls back. */
@@ -121,7 +121,7 @@ export class OpenTransaction implements Queries {
   }
 
   /** A statement by which the server judges what the body has done: its errors are the body's, but for a lost connection. */
-  async #bodys<T>(statement: () => Promise<T>, phase: "reading" | "writing"): Promise<T> {
+  async #judging<T>(statement: () => Promise<T>, phase: "reading" | "writing"): Promise<T> {
     try {
       return await this.#seen(statement());
     } catch (error) {

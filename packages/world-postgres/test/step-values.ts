@@ -6,7 +6,7 @@ import { creation, driverAppend, id, worker } from "./request-values.ts";
 export const runId = id("wrun", 1);
 export const stepId = id("step", 1);
 
-export const stepCreated = (at: number, correlationId = stepId): NewDecision => ({
+const stepCreated = (at: number, correlationId = stepId): NewDecision => ({
   type: "step_created",
   correlationId,
   at,
