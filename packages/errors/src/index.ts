@@ -54,4 +54,10 @@ export {
   StepNotRegisteredError,
 } from "./step-errors.ts";
 export { InvalidArgumentError, InvalidDurationError, SerializationError, UndecodableError } from "./value-errors.ts";
-export { InvalidCursorError, StoreError, type StoreFailure, UnknownEventError } from "./world-errors.ts";
+export {
+  InvalidCursorError,
+  StoreError,
+  type StoreFailure,
+  transactionsMissingError,
+  UnknownEventError,
+} from "./world-errors.ts";

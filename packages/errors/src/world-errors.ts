@@ -45,6 +45,17 @@ export class StoreError extends PerdureError {
   }
 }
 
+/** For a world that keeps its runs apart from the program's own data, where `what` needs the two together. */
+export function transactionsMissingError(what: string): StoreError {
+  return new StoreError(
+    "STORE_UNSUPPORTED",
+    `${what} needs a world that takes part in transactions, and this one does not.`,
+    {
+      hint: "Use a world that keeps its runs in the program's own database: @perdure/world-postgres.",
+    },
+  );
+}
+
 /** The log holds an event of a type that this version does not know; the run is parked. */
 export class UnknownEventError extends PerdureError {
   constructor(runId: string, position: number, type: string) {

@@ -29,5 +29,5 @@ export {
   WorkflowRunFailedError,
   WorkflowRunNotFoundError,
 } from "@perdure/errors";
-export type { RunStatus, World } from "@perdure/world";
+export type { RunStatus, TransactionClient, World } from "@perdure/world";
 export { startWorker } from "./worker/process-worker.ts";

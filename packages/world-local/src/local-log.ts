@@ -5,8 +5,10 @@ import {
   type AppendRequest,
   type AppendResult,
   admitDriverAppend,
+  admitExecutorAppend,
   admitOutsideAppend,
   type DriverAppend,
+  type ExecutorAppend,
   isEnded,
   type LogEvent,
   type OutsideAppend,
@@ -68,7 +70,7 @@ function append(store: Store, runId: string, request: AppendRequest, announce: A
   if (entry === null) return new Refusal(new WorkflowRunNotFoundError(runId));
   return request.by === "driver"
     ? appendDriver(store, entry, request, announce)
-    : appendOutside(store, entry, request, announce);
+    : appendKeyed(store, entry, request, announce);
 }
 
 function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, announce: Announce): AppendResult {
@@ -91,22 +93,29 @@ function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, ann
   return { kind: "appended", events, tail: run.tail, storeNow: context.storeNow, released };
 }
 
+/** One fact under a key of its sender's, who does not hold the claim. */
+type KeyedAppend = OutsideAppend | ExecutorAppend;
+
 /** A reader may do with the payload what it likes. */
 const copyOf = (event: LogEvent): LogEvent =>
   event.payload === null ? event : ({ ...event, payload: Uint8Array.from(event.payload) } as LogEvent);
 
-/** A writer from outside says one thing about one hook, or about the run: that needs no fold of a long log. */
-function viewForOutside(store: Store, entry: CachedRun, { fact }: OutsideAppend): RunView {
+/** Whoever does not drive says one thing about one step or hook, or about the run: that needs no fold of a long log. */
+function viewForKeyed(store: Store, entry: CachedRun, { fact }: KeyedAppend): RunView {
   const held = store.cache.heldView(entry);
   if (held !== null) return held;
   const events = fact.correlationId === null ? [] : store.events.readEntity(entry.rid, fact.correlationId);
   return RunView.ofEntity(entry.run, events);
 }
 
-function appendOutside(store: Store, entry: CachedRun, request: OutsideAppend, announce: Announce): AppendResult {
+function appendKeyed(store: Store, entry: CachedRun, request: KeyedAppend, announce: Announce): AppendResult {
   const writtenBefore = store.events.positionOfKey(entry.rid, request.key);
   const context = { ...store.context(), writtenBefore };
-  const verdict = admitOutsideAppend(entry.run, viewForOutside(store, entry, request), request, context);
+  const view = viewForKeyed(store, entry, request);
+  const verdict =
+    request.by === "outside"
+      ? admitOutsideAppend(entry.run, view, request, context)
+      : admitExecutorAppend(entry.run, view, request, context);
   if (verdict.kind === "refused") return verdict;
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   const { storeNow } = context;

@@ -25,7 +25,7 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
     query_timeout: timeoutMs,
     fallback_application_name: "perdure",
   };
-  const { notifications = true, pollMs = 1_000, maxConnections = 10 } = options;
+  const { notifications = true, pollMs = 1_000, maxConnections = 10, maxTransactions = 10 } = options;
   const location = locationOf(config);
   return {
     config,
@@ -35,6 +35,7 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
     notifications,
     pollMs,
     maxConnections,
+    maxTransactions,
     clockLagMsMax,
   };
 }

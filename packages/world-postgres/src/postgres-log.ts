@@ -4,8 +4,10 @@ import {
   type AppendRequest,
   type AppendResult,
   admitDriverAppend,
+  admitExecutorAppend,
   admitOutsideAppend,
   type DriverAppend,
+  type ExecutorAppend,
   type LogEvent,
   type OutsideAppend,
   RunView,
@@ -41,6 +43,7 @@ export function ownPayload<E extends { readonly payload: Uint8Array | null }>(ev
 
 function withOwnPayloads(request: AppendRequest): AppendRequest {
   if (request.by === "outside") return { ...request, fact: ownPayload(request.fact) };
+  if (request.by === "executor") return { ...request, fact: ownPayload(request.fact) };
   return { ...request, facts: request.facts.map(ownPayload), decisions: request.decisions.map(ownPayload) };
 }
 
@@ -64,7 +67,7 @@ async function append(store: Store, runId: string, request: AppendRequest): Prom
   return store.changes.change<AppendResult>(runId, {
     outsideKey: request.key,
     missing,
-    judge: (situation) => judgeOutside(store, request, situation),
+    judge: (situation) => judgeKeyed(store, request, situation),
   });
 }
 
@@ -105,8 +108,11 @@ async function judgeDriver(
   };
 }
 
-/** A writer from outside says one thing about one hook, or about the run: that needs no fold of a long log. */
-async function viewForOutside(store: Store, { fact }: OutsideAppend, situation: Situation): Promise<RunView> {
+/** One fact under a key of its sender's, who does not hold the claim. */
+type KeyedAppend = OutsideAppend | ExecutorAppend;
+
+/** Whoever does not drive says one thing about one step or hook, or about the run: that needs no fold of a long log. */
+async function viewForKeyed(store: Store, { fact }: KeyedAppend, situation: Situation): Promise<RunView> {
   const { run } = situation.stored;
   const held = store.cache.heldView(run);
   if (held !== null) return held;
@@ -115,15 +121,20 @@ async function viewForOutside(store: Store, { fact }: OutsideAppend, situation: 
   return RunView.ofEntity(run, events);
 }
 
-async function judgeOutside(
+/** Judges an append by somebody who does not hold the claim. */
+export async function judgeKeyed(
   store: Store,
-  request: OutsideAppend,
+  request: KeyedAppend,
   situation: Situation,
 ): Promise<Judgement<AppendResult>> {
   const { stored, storeNow, tokenOwner, writtenBefore, queries } = situation;
   const { run } = stored;
-  const view = await viewForOutside(store, request, situation);
-  const verdict = admitOutsideAppend(run, view, request, { storeNow, tokenOwner, writtenBefore });
+  const view = await viewForKeyed(store, request, situation);
+  const context = { storeNow, tokenOwner, writtenBefore };
+  const verdict =
+    request.by === "outside"
+      ? admitOutsideAppend(run, view, request, context)
+      : admitExecutorAppend(run, view, request, context);
   if (verdict.kind === "refused") return { kind: "answer", answer: () => verdict };
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   if (verdict.kind === "duplicate") {

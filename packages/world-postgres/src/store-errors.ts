@@ -196,6 +196,18 @@ export function unsafeSettingError(location: string, setting: string): StoreErro
   });
 }
 
+/** A commit whose outcome was not known, and is by now. */
+export function rolledBackError(error: StoreError): StoreError {
+  return new StoreError(error.code, error.message, { cause: error, outcome: "none" });
+}
+
+/** A transaction was given that cannot be one of this store. */
+export function foreignTransactionError(location: string): StoreError {
+  return new StoreError("STORE_UNSUPPORTED", `The transaction is not one of the database of the store ${location}.`, {
+    hint: "Begin the transaction in the database that the world is configured with: the two are committed as one.",
+  });
+}
+
 export function tooLargeError(count: number, most: number): StoreError {
   return new StoreError("STORE_UNSUPPORTED", `One append of ${count} events; this store takes ${most}.`, {
     hint: "Cut the append at `capabilities.maxEventsPerAppend`.",

@@ -15,6 +15,7 @@ import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
 import { RunStore } from "./run-store.ts";
 import { ServerClock } from "./server-clock.ts";
+import { StepTransactions } from "./step-transactions.ts";
 import { closedError } from "./store-errors.ts";
 import { toStoredText } from "./stored-text.ts";
 
@@ -32,6 +33,7 @@ export interface StoreSettings {
   readonly schema: string;
   readonly namespace: string;
   readonly maxConnections: number;
+  readonly maxTransactions: number;
   readonly notifications: boolean;
   readonly pollMs: number;
   /** How old a reading of the store's clock may be that an append is judged by. */
@@ -48,7 +50,9 @@ export class Store {
   readonly runs: RunStore;
   readonly events: EventRows;
   readonly changes: RunChanges;
+  readonly transactions: StepTransactions;
   readonly #id = randomUUID();
+  readonly #channel: string;
   readonly #listener: NoticeListener | null;
   readonly #sender: NoticeSender | null;
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
@@ -68,9 +72,11 @@ export class Store {
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
     this.events = new EventRows(schema, namespace);
     this.changes = new RunChanges(this);
+    this.transactions = new StepTransactions(config, settings.location, settings.maxTransactions);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
+    this.#channel = channel;
     this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
     this.#listener = settings.notifications
       ? new NoticeListener({
@@ -124,6 +130,11 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (hasSettled || concernsOthers) this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers });
   }
 
+  /** Where notices are sent; null where none are. */
+  get channel(): string | null {
+    return this.#sender === null ? null : this.#channel;
+  }
+
   /** Any worker may take a run, though nothing of its row has changed. */
   announceDue(runId: string): void {
     this.signals.hint(runId);
@@ -158,6 +169,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     await Promise.allSettled([...this.#calls]);
     await this.#sender?.flushed();
     await listenerStopped;
+    await this.transactions.close();
     await this.database.close();
     clearInterval(hold);
   }

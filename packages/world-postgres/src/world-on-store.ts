@@ -3,6 +3,7 @@ import type { World, WorldBundles, WorldWake } from "@perdure/world";
 import { parkRun, postgresClaims, unparkRun } from "./postgres-claims.ts";
 import { eventsPerAppendMax, postgresLog } from "./postgres-log.ts";
 import { postgresRuns } from "./postgres-runs.ts";
+import { postgresTransactions } from "./postgres-transactions.ts";
 import type { Store } from "./store.ts";
 import { toStoredText } from "./stored-text.ts";
 
@@ -25,6 +26,7 @@ export function worldOn(store: Store): World {
     bundles: postgresBundles(store),
     park: (runId, epoch, parked) => store.call(() => parkRun(store, runId, epoch, parked)),
     unpark: (runId) => store.call(() => unparkRun(store, runId)),
+    transactions: postgresTransactions(store),
     wake: postgresWake(store),
     close: () => store.close(),
   };

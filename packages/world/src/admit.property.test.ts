@@ -9,6 +9,7 @@ import {
   hookCreated,
   hookDisposed,
   received,
+  reported,
   runCompleted,
   runFailed,
   runStarted,
@@ -99,6 +100,20 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
       ([id, key]): Act =>
         (pure) =>
           pure.outside(received(`hook_${id}`, "p", `k${key}`)),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(anyFact(base), small, small, fc.nat({ max: 5 })).map(
+      ([fact, attempt, delivery, key]): Act =>
+        (pure) => {
+          const before = pure.view.entityOf("step", fact.correlationId);
+          const verdict = pure.executor(reported(fact, { key: `k${key}`, attempt, delivery }));
+          if (verdict.kind !== "admitted") return;
+          expect(before).toMatchObject({ attempt, delivery });
+          expect(before?.state).not.toBe("done");
+          expect(verdict.events).toHaveLength(1);
+        },
     ),
   },
   { weight: 1, arbitrary: fc.constant<Act>((pure) => pure.outside(cancelled())) },

@@ -10,12 +10,15 @@ import {
   hookCreated,
   hookDisposed,
   received,
+  reported,
   runCompleted,
   runStarted,
   sleepFor,
   sleepUntil,
   stepCompleted,
   stepCreated,
+  stepFailed,
+  stepRetrying,
   tokenHash,
   waitCompleted,
   workflowId,
@@ -252,6 +255,53 @@ describe("R6: clocks", () => {
     const request = cancelled();
     const verdict = pure.outside({ ...request, fact: { ...request.fact, at: 5 } });
     expect(verdict).toMatchObject({ events: [{ at: pure.now, key: "cancel", epoch: null }] });
+  });
+});
+
+describe("what came of a step, by an executor", () => {
+  const working = () => {
+    const pure = PureRun.started();
+    pure.must({ decisions: [stepCreated("step_a"), stepCreated("step_b")] });
+    return pure;
+  };
+
+  test("is one fact at the store's clock, with the sender's key and no epoch", () => {
+    const pure = working();
+    pure.now += 5;
+    const result = stepCompleted("step_a");
+    const verdict = pure.executor(reported({ ...result, at: 1 } as NewFact, { key: "k" }));
+    expect(verdict).toMatchObject({ kind: "admitted", released: false });
+    expect(pure.log.at(-1)).toMatchObject({ ...result, at: pure.now, epoch: null, key: "k", cause: null, position: 5 });
+    expect(pure.run).toMatchObject({ owner: "w1", wakeAt: null, lastAppend: { last: 4 }, tail: 5 });
+  });
+
+  test("makes a run due that nobody drives, also one whose timer is later", () => {
+    const pure = working();
+    pure.must({ release: { wakeAt: pure.now + 500 } });
+    pure.executor(reported(stepFailed("step_a")));
+    expect(pure.run).toMatchObject({ owner: null, wakeAt: pure.now });
+  });
+
+  test("L5: repetition is answered before the end of the run is looked at", () => {
+    const pure = working();
+    pure.executor(reported(stepCompleted("step_a"), { key: "k" }));
+    pure.outside(cancelled());
+    const again = pure.executor(reported(stepCompleted("step_a"), { key: "k" }));
+    expect(again).toEqual({ kind: "duplicate", first: 5, last: 5, released: false });
+    const late = pure.executor(reported(stepCompleted("step_b"), { key: "l" }));
+    expect(late).toEqual({ kind: "refused", reason: { kind: "terminal" } });
+  });
+
+  test("a retry stays with the epoch that a driver gave the step", () => {
+    const pure = working();
+    pure.executor(reported(stepRetrying("step_a", 2, pure.now + 9)));
+    expect(pure.view.entityOf("step", "step_a")).toMatchObject({
+      state: "retrying",
+      attempt: 2,
+      delivery: 1,
+      epoch: 1,
+      retryAt: pure.now + 9,
+    });
   });
 });
 

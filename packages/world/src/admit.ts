@@ -1,17 +1,16 @@
 /**
  * The rules of the log as one pure function: may this append be written, and as which events?
  *
- * Every backend, and the simulator, asks `admitCreate`, `admitDriverAppend` and `admitOutsideAppend`, and then only
- * writes what comes back. The
- * order of the checks matters: a stale epoch first (it must never be answered with a success), then a re-sent append
+ * Every backend, and the simulator, asks `admitCreate`, `admitDriverAppend`, `admitOutsideAppend` and
+ * `admitExecutorAppend`, and then only writes what comes back. The order of the checks matters: a stale epoch first (it must never be answered with a success), then a re-sent append
  * (it must be answered with the original, even after the run ended), then the end of the run, then the tail, then the
  * rules of each event.
  *
  * Owns: positions, `at`, `resumeAt`, hook ordinals, `hook_conflict`, the change of the run's row.
  * Does not own: the uniqueness of tokens and keys over runs (the backend looks them up and passes them in).
  */
-import type { DriverAppend, OutsideAppend, RefusalReason } from "./append.ts";
-import { type EventRule, refuseEvent } from "./event-rules.ts";
+import type { DriverAppend, ExecutorAppend, OutsideAppend, RefusalReason } from "./append.ts";
+import { type EventRule, refuseEvent, type StepStart } from "./event-rules.ts";
 import { type LogEvent, type NewDecision, type NewFact, specVersion } from "./events.ts";
 import { earlier } from "./next-wake.ts";
 import { isEnded, type RunRecord } from "./run-record.ts";
@@ -27,6 +26,11 @@ export interface AdmitContext {
   readonly storeNow: number;
   /** The run that holds an open hook with this token hash before this append; null: it is free. */
   readonly tokenOwner: (tokenHash: string) => string | null;
+}
+
+/** What the backend looked up for an append that carries a key: also the position that the key has written before. */
+export interface KeyedContext extends AdmitContext {
+  readonly writtenBefore: number | null;
 }
 
 /** Write these events, make this the run's row, and let `view.absorb(fork)` happen once the write is durable. */
@@ -63,7 +67,7 @@ export function admitDriverAppend(
   if (isEnded(run.status)) return refused({ kind: "terminal" });
   if (run.owner === null || run.parked !== null) return { kind: "fenced" };
   if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };
-  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null });
+  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null, start: null });
   const refusal = batch.addAll(request.facts, request.decisions, request.ifTail !== null);
   if (refusal !== null) return refused(refusal);
   const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
@@ -76,13 +80,37 @@ export function admitOutsideAppend(
   run: RunRecord,
   view: RunView,
   request: OutsideAppend,
-  context: AdmitContext & { readonly writtenBefore: number | null },
+  context: KeyedContext,
+): AppendVerdict {
+  return admitKeyed(run, view, request, context, null);
+}
+
+/**
+ * Judges what came of a step, reported by whoever ran the body. No claim and no tail is asked for: the result counts if
+ * the start that it belongs to is still the step's current one.
+ */
+export function admitExecutorAppend(
+  run: RunRecord,
+  view: RunView,
+  request: ExecutorAppend,
+  context: KeyedContext,
+): AppendVerdict {
+  const { attempt, delivery } = request;
+  return admitKeyed(run, view, request, context, { attempt, delivery });
+}
+
+function admitKeyed(
+  run: RunRecord,
+  view: RunView,
+  request: OutsideAppend | ExecutorAppend,
+  context: KeyedContext,
+  start: StepStart | null,
 ): AppendVerdict {
   if (context.writtenBefore !== null) {
     return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
   }
   if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key });
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });
   const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
   if (refusal !== null) return refused(refusal);
   const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
@@ -101,7 +129,7 @@ export function admitCreate(
 ): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
   const { created, eager } = request;
   const run = newRun(request, namespace, context.storeNow);
-  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null });
+  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null, start: null });
   const creation: NewFact<"run_created"> = {
     type: "run_created",
     correlationId: null,
@@ -146,12 +174,19 @@ function newRun(request: CreateRequest, namespace: string, storeNow: number): Ru
   };
 }
 
+/** Whose events a batch writes. `start`: an executor's, which start of the step it reports on. */
+interface Writer {
+  readonly epoch: number | null;
+  readonly key: string | null;
+  readonly start: StepStart | null;
+}
+
 /** The events of one append, admitted one after the other against a fork of the view. */
 class Batch {
   readonly fork: RunView;
   readonly #run: RunRecord;
   readonly #context: AdmitContext;
-  readonly #writer: { readonly epoch: number | null; readonly key: string | null };
+  readonly #writer: Writer;
   readonly #events: LogEvent[] = [];
   /** Who holds a token after the events so far, where they changed it; null: nobody. */
   readonly #tokens = new Map<string, string | null>();
@@ -159,12 +194,7 @@ class Batch {
   #earliestNewWait: number | null = null;
   #hasConflict = false;
 
-  constructor(
-    run: RunRecord,
-    view: RunView,
-    context: AdmitContext,
-    writer: { readonly epoch: number | null; readonly key: string | null },
-  ) {
+  constructor(run: RunRecord, view: RunView, context: AdmitContext, writer: Writer) {
     this.#run = run;
     this.#context = context;
     this.#writer = writer;
@@ -249,6 +279,7 @@ class Batch {
       at,
       storeNow: this.#context.storeNow,
       epoch: this.#writer.epoch,
+      start: this.#writer.start,
     });
     if (rule === null) return null;
     const index = this.#index;

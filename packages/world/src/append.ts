@@ -27,8 +27,25 @@ export interface OutsideAppend {
   readonly fact: NewFact<"hook_received" | "run_cancelled">;
 }
 
-/** What `log.append` takes: a driver's batch, or one event from outside. */
-export type AppendRequest = DriverAppend | OutsideAppend;
+/** What came of one start of a step body. */
+export type ResultType = "step_completed" | "step_failed" | "step_retrying";
+
+/**
+ * What came of a step, by whoever ran the body and need not hold the claim. It is judged by the state of the step alone,
+ * so it is written whatever the tail is and whoever drives.
+ */
+export interface ExecutorAppend {
+  readonly by: "executor";
+  /** Sending the same key again answers with the event that it wrote the first time. */
+  readonly key: string;
+  /** Which start of the step it was. It must still be the current one. */
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly fact: NewFact<ResultType>;
+}
+
+/** What `log.append` takes: a driver's batch, one event from outside, or what came of a step. */
+export type AppendRequest = DriverAppend | OutsideAppend | ExecutorAppend;
 
 /** Written. `events` is the log after `after`: what was written and, for a driver, everything that it had not seen. */
 export interface Appended {

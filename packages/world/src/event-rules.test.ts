@@ -20,7 +20,7 @@ import {
   tokenHash,
   waitCompleted,
 } from "./conformance/requests.ts";
-import { refuseEvent } from "./event-rules.ts";
+import { refuseEvent, type StepStart } from "./event-rules.ts";
 import { type NewDecision, type NewFact, specVersion } from "./events.ts";
 import { RunView } from "./run-view.ts";
 
@@ -29,6 +29,7 @@ interface Writer {
   readonly epoch?: number | null;
   readonly at?: number;
   readonly storeNow?: number;
+  readonly start?: StepStart;
 }
 
 const judge = (pure: PureRun, event: NewFact | NewDecision, writer: Writer = {}) =>
@@ -36,6 +37,7 @@ const judge = (pure: PureRun, event: NewFact | NewDecision, writer: Writer = {})
     at: writer.at ?? pure.now,
     storeNow: writer.storeNow ?? pure.now,
     epoch: writer.epoch === undefined ? pure.run.epoch : writer.epoch,
+    start: writer.start ?? null,
   });
 
 const decide = (pure: PureRun, draft: ReturnType<typeof runCompleted>) => judge(pure, draft(pure.cause));
@@ -60,13 +62,13 @@ describe("the run's own events", () => {
   const created = fact("run_created", null, { specVersion } as never);
 
   test("run_created comes first, and once", () => {
-    const context = { at: 1, storeNow: 1, epoch: null };
+    const context = { at: 1, storeNow: 1, epoch: null, start: null };
     expect(refuseEvent(RunView.empty(), created, context)).toBeNull();
     expect(judge(new PureRun(), created)).toBe("run_created is the first event");
   });
 
   test("run_started follows the creation, once", () => {
-    const context = { at: 1, storeNow: 1, epoch: 1 };
+    const context = { at: 1, storeNow: 1, epoch: 1, start: null };
     expect(refuseEvent(RunView.empty(), runStarted(), context)).toBe("a run starts once");
     expect(judge(new PureRun(), runStarted())).toBeNull();
     expect(judge(PureRun.started(), runStarted())).toBe("a run starts once");
@@ -74,7 +76,7 @@ describe("the run's own events", () => {
 
   test("a run is cancelled once it was created", () => {
     const cancellation = cancelled().fact;
-    expect(refuseEvent(RunView.empty(), cancellation, { at: 1, storeNow: 1, epoch: null })).toBe(
+    expect(refuseEvent(RunView.empty(), cancellation, { at: 1, storeNow: 1, epoch: null, start: null })).toBe(
       "the run was never created",
     );
     expect(judge(new PureRun(), cancellation, { epoch: null })).toBeNull();
@@ -128,6 +130,46 @@ describe("who may write", () => {
       expect(judge(pure, event, { epoch: null })).toBe(`only the driver appends ${event.type}`);
       expect(judge(pure, event)).toBeNull();
     }
+  });
+
+  test("an executor brings results, and nothing else", () => {
+    const executor: Writer = { epoch: null, start: { attempt: 1, delivery: 1 } };
+    for (const result of [stepCompleted("step_a"), stepFailed("step_a"), stepRetrying("step_a", 2, 0)]) {
+      expect(judge(workingRun(), result, executor)).toBeNull();
+    }
+    const pure = workingRun();
+    const others = [
+      runStarted(),
+      stepStarted("step_a", 2),
+      waitCompleted("wait_due"),
+      received("hook_a", "p", "k").fact,
+      cancelled().fact,
+      stepCreated("step_b")(pure.cause),
+      runCompleted()(pure.cause),
+      fact("run_created", null, { specVersion } as never),
+    ];
+    for (const event of others) expect(judge(pure, event, executor)).toBe(`no executor appends ${event.type}`);
+  });
+
+  test("an executor reports on the current start, whoever holds the claim", () => {
+    const pure = workingRun();
+    pure.claim("w2");
+    const of = (attempt: number, delivery: number): Writer => ({ epoch: null, start: { attempt, delivery } });
+    expect(judge(pure, stepCompleted("step_a"), of(1, 1))).toBeNull();
+    expect(judge(pure, stepCompleted("step_a", "r", 1, 2), of(1, 2))).toBe(
+      "the result is of another attempt or delivery",
+    );
+    expect(judge(pure, stepRetrying("step_a", 3, 0), of(2, 1))).toBe("the result is of another attempt or delivery");
+    pure.must({ facts: [stepStarted("step_a", 2)] });
+    expect(judge(pure, stepCompleted("step_a"), of(1, 1))).toBe("the result is of another attempt or delivery");
+    expect(judge(pure, stepRetrying("step_a", 2, 0), of(1, 1))).toBe("the result is of another attempt or delivery");
+    expect(judge(pure, stepCompleted("step_a", "r", 1, 2), of(1, 2))).toBeNull();
+    expect(judge(pure, stepCompleted("step_a", "r", 1, 1), of(1, 2))).toBe(
+      "the result is of another attempt or delivery",
+    );
+    expect(judge(pure, stepRetrying("step_a", 3, 0), of(1, 2))).toBe("attempts count up by one");
+    pure.must({ facts: [stepCompleted("step_a", "r", 1, 2)] });
+    expect(judge(pure, stepFailed("step_a", 1, 2), of(1, 2))).toBe("the step has its result");
   });
 
   test("a conflict is nobody's to write", () => {

@@ -14,8 +14,16 @@ export type EventRule = "early" | (string & {});
 export interface RuleContext {
   readonly at: number;
   readonly storeNow: number;
-  /** Epoch of the driver that writes; null for an outside writer. */
+  /** Epoch of the driver that writes; null for everybody else. */
   readonly epoch: number | null;
+  /** The start of a step that an executor reports on; null for everybody else. */
+  readonly start: StepStart | null;
+}
+
+/** One start of a step body. */
+export interface StepStart {
+  readonly attempt: number;
+  readonly delivery: number;
 }
 
 type NewEvent = NewFact | NewDecision;
@@ -27,8 +35,9 @@ export function refuseEvent(view: RunView, event: NewEvent, context: RuleContext
   );
 }
 
-/** Outside writers may bring hook payloads and cancellations; creation comes first; all else is the driver's. */
+/** Executors bring results, outside writers hook payloads and cancellations; creation comes first; all else is the driver's. */
 function refuseWriter(event: NewEvent, context: RuleContext): EventRule | null {
+  if (context.start !== null) return isResult(event) ? null : `no executor appends ${event.type}`;
   const outside = context.epoch === null;
   if (event.type === "run_created") return null;
   if (event.type === "run_cancelled" || event.type === "hook_received") {
@@ -37,6 +46,9 @@ function refuseWriter(event: NewEvent, context: RuleContext): EventRule | null {
   if (event.type === "hook_conflict") return "only the store writes hook_conflict";
   return outside ? `only the driver appends ${event.type}` : null;
 }
+
+const isResult = ({ type }: NewEvent): boolean =>
+  type === "step_completed" || type === "step_failed" || type === "step_retrying";
 
 const kindOf = (type: string): EntityKind | "run" => type.slice(0, type.indexOf("_")) as EntityKind | "run";
 
@@ -129,18 +141,27 @@ type StepFact = Extract<
   { readonly type: "step_started" | "step_completed" | "step_failed" | "step_retrying" }
 >;
 
-/** Rule 9: an inline body runs, and reports, only in the epoch that wrote its latest created / retrying / started. */
+/**
+ * Rule 9: an inline body runs, and reports, only in the epoch that wrote its latest created / retrying / started. What an
+ * executor reports is held against the step's current start instead.
+ */
 function refuseStep(step: StepView | undefined, event: StepFact, context: RuleContext): EventRule | null {
   if (step === undefined) return `${event.type} names no step of this run`;
   if (step.state === "done") return "the step has its result";
   if (event.type === "step_started") return refuseStart(step, event.data, context);
-  if (step.epoch !== context.epoch) return "another claim owns this attempt";
+  if (context.start === null) {
+    if (step.epoch !== context.epoch) return "another claim owns this attempt";
+  } else if (!isCurrent(step, context.start)) return otherStart;
   if (event.type === "step_retrying") {
     return event.data.attempt === step.attempt + 1 ? null : "attempts count up by one";
   }
-  const current = event.data.attempt === step.attempt && event.data.delivery === step.delivery;
-  return current ? null : "the result is of another attempt or delivery";
+  return isCurrent(step, event.data) ? null : otherStart;
 }
+
+const otherStart: EventRule = "the result is of another attempt or delivery";
+
+const isCurrent = (step: StepView, { attempt, delivery }: StepStart): boolean =>
+  attempt === step.attempt && delivery === step.delivery;
 
 function refuseStart(
   step: StepView,

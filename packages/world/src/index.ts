@@ -4,20 +4,24 @@ export {
   type AppendVerdict,
   admitCreate,
   admitDriverAppend,
+  admitExecutorAppend,
   admitOutsideAppend,
   clockBoundMs,
   isReadableSpec,
+  type KeyedContext,
 } from "./admit.ts";
 export type {
   Appended,
   AppendRequest,
   AppendResult,
   DriverAppend,
+  ExecutorAppend,
   Fenced,
   Moved,
   OutsideAppend,
   RefusalReason,
   Refused,
+  ResultType,
 } from "./append.ts";
 export {
   admitPark,
@@ -90,6 +94,11 @@ export type {
   PolledRun,
   ReleaseRequest,
   RunFilter,
+  StatementConfig,
+  StatementResult,
+  StepTransaction,
+  TransactedCreation,
+  TransactionClient,
   WakeHint,
   WorkerInfo,
   World,
@@ -100,5 +109,6 @@ export type {
   WorldHooks,
   WorldLog,
   WorldRuns,
+  WorldTransactions,
   WorldWake,
 } from "./world.ts";

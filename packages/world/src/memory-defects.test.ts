@@ -143,6 +143,27 @@ const defects: Readonly<Record<string, Defect>> = {
       if (!isDriver(request)) patch(space, runId, () => ({ wakeAt }));
       return result;
     }),
+  "a result wakes no run": (world, space) =>
+    withAppend(world, (append) => async (runId, request) => {
+      const wakeAt = space.runs.get(runId)?.run.wakeAt ?? null;
+      const result = await append(runId, request);
+      if (request.by === "executor") patch(space, runId, () => ({ wakeAt }));
+      return result;
+    }),
+  "a result of a lost delivery is taken from an executor": (world, space) =>
+    withAppend(world, (append) => async (runId, request) => {
+      const result = await append(runId, request);
+      const stored = space.runs.get(runId);
+      if (request.by !== "executor" || result.kind !== "refused" || stored === undefined) return result;
+      const step = stored.view.entityOf("step", request.fact.correlationId);
+      return (step?.delivery ?? 0) > request.delivery ? force(stored, request.fact as LogEvent) : result;
+    }),
+  "a result of an executor counts as the driver's": (world, space) =>
+    withAppend(world, (append) => async (runId, request) => {
+      const result = await append(runId, request);
+      if (request.by === "executor") patch(space, runId, ({ tail }) => ({ claimTail: tail }));
+      return result;
+    }),
   "the caller's payloads are kept instead of copies": (world, space) =>
     withAppend(world, (append) => async (runId, request) => {
       const result = await append(runId, request);

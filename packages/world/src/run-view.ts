@@ -19,7 +19,7 @@ export interface StepView {
   readonly state: "open" | "retrying" | "done";
   readonly attempt: number;
   readonly delivery: number;
-  /** The epoch that may run the body: that of the latest created, retrying or started event. */
+  /** The epoch that may run the body: that of the latest created, retrying or started event that a driver wrote. */
   readonly epoch: number;
   /** When the next attempt may start; null once a claim has started it by `step_started`. */
   readonly retryAt: number | null;
@@ -171,7 +171,9 @@ function nextEntity(event: LogEvent, entity: EntityView | undefined): EntityView
       return { ...step(entity, event), delivery: event.data.delivery, epoch: epochOf(event), retryAt: null };
     case "step_retrying": {
       const { attempt, retryAt } = event.data;
-      return { ...step(entity, event), state: "retrying", attempt, delivery: 1, epoch: epochOf(event), retryAt };
+      const before = step(entity, event);
+      const epoch = event.epoch ?? before.epoch;
+      return { ...before, state: "retrying", attempt, delivery: 1, epoch, retryAt };
     }
     case "step_completed":
     case "step_failed":

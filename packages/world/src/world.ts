@@ -1,11 +1,12 @@
-import type { AppendRequest, AppendResult, Refused } from "./append.ts";
+import type { AppendRequest, AppendResult, ExecutorAppend, Refused } from "./append.ts";
 import type { LogEvent, NewDecision, NewFact, RunCreatedData } from "./events.ts";
 import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
 
 /**
  * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
  * call may have been applied. A backend holds no rules of its own: it reads, asks the rules (`admitCreate`,
- * `admitDriverAppend`, `admitOutsideAppend`, `takeOver`, `admitRelease`, …), writes atomically, and notifies. An instance is bound to one namespace.
+ * `admitDriverAppend`, `admitOutsideAppend`, `admitExecutorAppend`, `takeOver`, `admitRelease`, …), writes atomically, and
+ * notifies. An instance is bound to one namespace.
  */
 export interface World {
   readonly capabilities: WorldCapabilities;
@@ -23,6 +24,8 @@ export interface World {
   park(runId: string, epoch: number, parked: NewParked): Promise<boolean>;
   /** Put a parked run back, to be woken at once. False: it was not parked. */
   unpark(runId: string): Promise<boolean>;
+  /** Writing in one transaction with the program's own data. Absent: the store is no database that programs share with it. */
+  readonly transactions?: WorldTransactions;
   /** Low-latency hints. They may be lost, doubled and late: `claims.claim` and `claims.poll` alone must be correct. */
   readonly wake?: WorldWake;
   close(): Promise<void>;
@@ -220,6 +223,56 @@ export interface OpenHook {
   readonly correlationId: string;
   /** Position of its `hook_created`. */
   readonly position: number;
+}
+
+/** A transaction of a program, as far as a store needs it. The clients of `pg` fit. */
+export interface TransactionClient {
+  /** Runs one statement that has no parameters; a row has a property for each column. */
+  query(text: string): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** What a store writes together with what a program writes to the same database. */
+export interface WorldTransactions {
+  /**
+   * Create a run as part of a transaction that the caller has begun, and that the caller ends: until its commit nobody sees
+   * the run, and after a rollback there is none. A key that another run holds does not disturb the transaction. What the
+   * transaction itself rejects with is passed on as it is.
+   */
+  create(transaction: TransactionClient, request: Omit<CreateRequest, "eager">): Promise<TransactedCreation>;
+  /**
+   * Begin a transaction, run `body` in it, and commit what it wrote together with the append that it resolves to. The append
+   * is judged last, by the rules of an executor's; when it is not written now, the transaction is rolled back: `refused`, or
+   * `appended` by an earlier call with the same key. What `body` or the commit rejects with is passed on, after a rollback;
+   * a `StoreError` whose outcome is `unknown` says that the commit may have been made.
+   */
+  append(runId: string, body: (transaction: StepTransaction) => Promise<ExecutorAppend>): Promise<AppendResult>;
+}
+
+/** A transaction that a store has begun, for a body that runs in it. Of no use after the body. */
+export interface StepTransaction extends TransactionClient {
+  /** Runs one statement, with values in the place of `$1`, `$2` …; a row has a property for each column. */
+  query<Row = Record<string, unknown>>(
+    statement: string | StatementConfig,
+    values?: readonly unknown[],
+  ): Promise<StatementResult<Row>>;
+}
+
+/** A statement with its values; what else it holds is the client's own. */
+export interface StatementConfig {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+/** What a statement came to. */
+export interface StatementResult<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number | null;
+}
+
+/** How a creation inside of a transaction ended. `existing`: that run holds the key. */
+export interface TransactedCreation {
+  readonly kind: "created" | "existing";
+  readonly runId: string;
 }
 
 /** Compiled workflow code, by the hash of its content. */

@@ -1,6 +1,12 @@
 /** One run without a store: its row, its fold and its log, moved by the rules alone. */
-import { type AppendVerdict, admitCreate, admitDriverAppend, admitOutsideAppend } from "../src/admit.ts";
-import type { DriverAppend, OutsideAppend } from "../src/append.ts";
+import {
+  type AppendVerdict,
+  admitCreate,
+  admitDriverAppend,
+  admitExecutorAppend,
+  admitOutsideAppend,
+} from "../src/admit.ts";
+import type { DriverAppend, ExecutorAppend, OutsideAppend } from "../src/append.ts";
 import { takeOver } from "../src/claim-rules.ts";
 import { type CreateParts, createRequest, type DecisionDraft, runStarted } from "../src/conformance/requests.ts";
 import { isFactType, type LogEvent, type NewFact } from "../src/events.ts";
@@ -78,8 +84,16 @@ export class PureRun {
   }
 
   outside(request: OutsideAppend): AppendVerdict {
-    const writtenBefore = this.log.find(({ key }) => key === request.key)?.position ?? null;
-    return this.#write(admitOutsideAppend(this.run, this.view, request, { ...this.context, writtenBefore }));
+    return this.#write(admitOutsideAppend(this.run, this.view, request, this.#keyedContext(request.key)));
+  }
+
+  executor(request: ExecutorAppend): AppendVerdict {
+    return this.#write(admitExecutorAppend(this.run, this.view, request, this.#keyedContext(request.key)));
+  }
+
+  #keyedContext(sent: string) {
+    const writtenBefore = this.log.find(({ key }) => key === sent)?.position ?? null;
+    return { ...this.context, writtenBefore };
   }
 
   #tokenOwner(hash: string): string | null {

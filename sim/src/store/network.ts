@@ -268,7 +268,7 @@ export class Network {
 const nothing: ReadonlySet<Fault> = new Set();
 
 function operationOf(request: AppendRequest): Operation {
-  if (request.by === "outside") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
+  if (request.by !== "driver") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
   if (request.ifTail !== null) return "append.speculative";
   if (request.release !== null) return "append.release";
   return request.facts.length > 0 ? "append.facts" : "append.decisions";

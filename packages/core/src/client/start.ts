@@ -1,5 +1,10 @@
-import { InvalidArgumentError, InvalidWorkflowFunctionError, InvariantError } from "@perdure/errors";
-import { type IsolationMode, specVersion, type World } from "@perdure/world";
+import {
+  InvalidArgumentError,
+  InvalidWorkflowFunctionError,
+  InvariantError,
+  transactionsMissingError,
+} from "@perdure/errors";
+import { type IsolationMode, specVersion, type TransactionClient, type World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
 import { guestAbi } from "../realm/guest-source.ts";
 import { mintRunId } from "../run/run-id.ts";
@@ -18,6 +23,12 @@ export interface StartOptions {
   readonly key?: string;
   /** `run`: give the run a realm of its own, for code that patches intrinsics. Default `shared`. */
   readonly isolation?: IsolationMode;
+  /**
+   * Create the run as part of a transaction that the program has begun in the database of the world: a client of `pg`, or
+   * any other whose `query(text)` resolves to `{ rows }`. Nothing is seen and nothing runs before the transaction commits,
+   * and a rollback leaves nothing. Another world than one in the program's own database throws a `StoreError`.
+   */
+  readonly tx?: TransactionClient;
 }
 
 /** A workflow function as it is imported, or a reference to one by its id. */
@@ -30,7 +41,7 @@ const localeDefault = "en-US";
 const timeZoneDefault = "UTC";
 
 /**
- * Start a run of a workflow. Resolves once the run is durable, to its handle; the arguments were stored by value. In a
+ * Start a run of a workflow. Resolves once the run is durable (with `tx`: written), to its handle; the arguments were stored by value. In a
  * worker process the first turn is taken before the run is written.
  *
  * Throws `InvalidWorkflowFunctionError`, `WorkflowNotRegisteredError`, `InvalidArgumentError`, `SerializationError` (before
@@ -76,6 +87,11 @@ export async function start<Result>(
     trace: null,
     inputDigest: digest,
   } as const;
+  if (options.tx !== undefined) {
+    if (world.transactions === undefined) throw transactionsMissingError("start() with `tx`");
+    const creation = await world.transactions.create(options.tx, { runId, created, input: bytes });
+    return runHandle<Result>(creation.runId, world);
+  }
   const worker = currentWorker(world);
   if (worker?.hasRoom === true) {
     return runHandle<Result>(await worker.start(runId, bundle, { created, input: bytes }), world);
@@ -91,7 +107,11 @@ const startOptions = {
   world: anything,
   key: someText,
   isolation: (value: unknown) => (value === "shared" || value === "run" ? null : '"shared" or "run"'),
+  tx: (value: unknown) => (isTransaction(value) ? null : "a transaction with a function `query`"),
 };
+
+const isTransaction = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { query?: unknown }).query === "function";
 
 function checkCall(name: string, argsOrOptions: unknown, options: unknown): void {
   if (typeof argsOrOptions === "object" && argsOrOptions !== null) {

@@ -2,6 +2,7 @@ import { admitGroup } from "./admit-cases.ts";
 import { claimGroup } from "./claim-cases.ts";
 import { clockGroup } from "./clock-cases.ts";
 import { createGroup } from "./create-cases.ts";
+import { executorGroup } from "./executor-cases.ts";
 import type { ConformanceGroup } from "./fixture.ts";
 import { hookGroup } from "./hook-cases.ts";
 import { logGroup } from "./log-cases.ts";
@@ -17,6 +18,7 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   claimGroup,
   raceGroup,
   hookGroup,
+  executorGroup,
   createGroup,
   listGroup,
   waitGroup,

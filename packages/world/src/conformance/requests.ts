@@ -1,5 +1,5 @@
 /** Builders for the events and requests that the cases send. */
-import type { OutsideAppend } from "../append.ts";
+import type { ExecutorAppend, OutsideAppend } from "../append.ts";
 import type { DecisionType, EventData, FactType, NewDecision, NewFact } from "../events.ts";
 import type { CreateRequest, WorkerInfo } from "../world.ts";
 
@@ -127,6 +127,12 @@ export const received = (hookId: string, payload: string, key: string): OutsideA
     payload: bytes(payload),
   },
 });
+
+/** What an executor sends about the first start of a step, or about the one that is named. */
+export const reported = (
+  result: NewFact,
+  { key = "result", attempt = 1, delivery = 1 }: { key?: string; attempt?: number; delivery?: number } = {},
+): ExecutorAppend => ({ by: "executor", key, attempt, delivery, fact: result as ExecutorAppend["fact"] });
 
 export const cancelled = (key = "cancel", reason: string | null = null): OutsideAppend => ({
   by: "outside",

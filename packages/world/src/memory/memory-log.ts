@@ -1,6 +1,6 @@
 import { invariant } from "@perdure/errors";
-import { admitDriverAppend, admitOutsideAppend } from "../admit.ts";
-import type { AppendRequest, AppendResult, DriverAppend, OutsideAppend } from "../append.ts";
+import { admitDriverAppend, admitExecutorAppend, admitOutsideAppend } from "../admit.ts";
+import type { AppendRequest, AppendResult, DriverAppend, ExecutorAppend, OutsideAppend } from "../append.ts";
 import type { WorldLog } from "../world.ts";
 import { copied, type StoredRun } from "./memory-space.ts";
 import type { Session } from "./session.ts";
@@ -15,7 +15,7 @@ export function memoryLog(session: Session, compareAndAppend: boolean): WorldLog
     async append(runId, request: AppendRequest): Promise<AppendResult> {
       session.assertOpen();
       const stored = session.get(runId);
-      if (request.by === "outside") return appendOutside(session, stored, request);
+      if (request.by !== "driver") return appendKeyed(session, stored, request);
       return appendDriver(session, stored, compareAndAppend ? request : { ...request, ifTail: null });
     },
   };
@@ -37,9 +37,13 @@ function appendDriver(session: Session, stored: StoredRun, request: DriverAppend
     : { kind: "appended", ...reply, released: verdict.released };
 }
 
-function appendOutside(session: Session, stored: StoredRun, request: OutsideAppend): AppendResult {
+/** One fact under a key of its sender's, who does not hold the claim. */
+function appendKeyed(session: Session, stored: StoredRun, request: OutsideAppend | ExecutorAppend): AppendResult {
   const context = { ...session.context(), writtenBefore: stored.outside.get(request.key) ?? null };
-  const verdict = admitOutsideAppend(stored.run, stored.view, request, context);
+  const verdict =
+    request.by === "outside"
+      ? admitOutsideAppend(stored.run, stored.view, request, context)
+      : admitExecutorAppend(stored.run, stored.view, request, context);
   if (verdict.kind === "refused") return verdict;
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   let first = stored.run.tail + 1;
