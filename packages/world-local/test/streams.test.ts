@@ -14,7 +14,7 @@ const longMs = 30_000;
 const textsOf = (chunks: readonly Uint8Array[]) => chunks.map((chunk) => Buffer.from(chunk).toString());
 
 describe("a stream", () => {
-  it.each([true, false])("M1 M6: is followed by another process, with watching %s", async (watch) => {
+  it.each([true, false])("C1 C6: is followed by another process, with watching %s", async (watch) => {
     const path = bench.file();
     const world = await bench.closing(createLocalWorld({ path, watch, pollMs: 20 }));
     await world.runs.create(creation(1));
@@ -46,7 +46,7 @@ describe("a stream", () => {
     expect((await again.streams.read(id("wrun", 2), "out", { from: 0, limit: 5 })).chunks).toHaveLength(2);
   });
 
-  it("M7: whose reader waits while the world is closed does not keep it waiting", async () => {
+  it("C7: whose reader waits while the world is closed does not keep it waiting", async () => {
     const world = await createLocalWorld({ path: bench.file() });
     await world.runs.create(creation(1));
     const read = world.streams.read(runId, "out", { from: 0, limit: 5, waitMs: longMs });
