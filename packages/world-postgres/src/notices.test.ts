@@ -5,8 +5,10 @@ const notice = (runId: string) => ({ runId, settled: true, hint: false, streamed
 
 describe("a notification", () => {
   it("comes back as it was sent", () => {
-    const other = { runId: "wrun_2", settled: false, hint: true, streamed: true };
-    const notification = { from: "here", notices: [notice("wrun_1"), other] };
+    const notification = {
+      from: "here",
+      notices: [notice("wrun_1"), { runId: "wrun_2", settled: false, hint: true, streamed: true }],
+    };
     expect(decodeNotification(encodeNotification(notification))).toEqual(notification);
   });
 
