@@ -1,5 +1,6 @@
 /**
- * Who in this process wants to know of changes: listeners of `wake`, and calls that wait for a run to end.
+ * Who in this process wants to know of changes: listeners of `wake`, calls that wait for a run to end, and readers that
+ * wait for a stream to grow.
  *
  * Changes of this process arrive here after their commit and are told in a later turn of the event loop, once per run.
  * Changes of other processes arrive as "something has changed".
@@ -13,6 +14,8 @@ export interface RunChange {
   readonly settled: RunRecord | null;
   /** Whether a worker should look: the run may be due, or it moved under its driver. */
   readonly hint: boolean;
+  /** A stream of the run has grown or was closed. */
+  readonly streamed?: true;
   /** The worker that drives the run and has not made this change itself; null: any worker may take it. */
   readonly owner: string | null;
 }
@@ -23,13 +26,14 @@ const namedHintsMax = 64;
 export class ChangeSignals {
   readonly #listeners = new Set<(hint: WakeHint) => void>();
   readonly #waiters = new Map<string, Set<(run: RunRecord) => void>>();
+  readonly #readers = new Map<string, Set<() => void>>();
   readonly #changed = new Set<string>();
   #anything = false;
   #scheduled = false;
 
   /** Whether anybody wants to know. */
   get isWatched(): boolean {
-    return this.#listeners.size > 0 || this.#waiters.size > 0;
+    return this.#listeners.size > 0 || this.#waiters.size > 0 || this.#readers.size > 0;
   }
 
   listen(callback: (hint: WakeHint) => void): () => void {
@@ -50,6 +54,16 @@ export class ChangeSignals {
     };
   }
 
+  /** Calls back when a stream of the run may have grown or ended. Returns the way to stop. */
+  waitForStreams(runId: string, callback: () => void): () => void {
+    const readers = this.#readers.get(runId) ?? new Set();
+    this.#readers.set(runId, readers.add(callback));
+    return () => {
+      readers.delete(callback);
+      if (readers.size === 0 && this.#readers.get(runId) === readers) this.#readers.delete(runId);
+    };
+  }
+
   /** The runs that somebody waits for. */
   get awaited(): readonly string[] {
     return [...this.#waiters.keys()];
@@ -62,8 +76,9 @@ export class ChangeSignals {
 
   /** Changes that this process has committed. */
   changed(changes: readonly RunChange[]): void {
-    for (const { runId, settled, hint } of changes) {
+    for (const { runId, settled, hint, streamed } of changes) {
       if (settled !== null) this.settled(settled);
+      if (settled !== null || streamed === true) for (const wake of [...(this.#readers.get(runId) ?? [])]) wake();
       if (hint && this.#listeners.size > 0) {
         this.#changed.add(runId);
         this.#schedule();
@@ -71,8 +86,9 @@ export class ChangeSignals {
     }
   }
 
-  /** Tell the listeners that any run may have changed. */
+  /** Tell listeners and readers that anything of any run may have changed. */
   changedAnything(): void {
+    for (const readers of [...this.#readers.values()]) for (const wake of [...readers]) wake();
     if (this.#listeners.size === 0) return;
     this.#anything = true;
     this.#schedule();

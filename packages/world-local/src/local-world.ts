@@ -9,6 +9,7 @@ import type { World, WorldBundles, WorldWake } from "@perdure/world";
 import { localClaims, parkRun, unparkRun } from "./local-claims.ts";
 import { eventsPerAppendMax, localLog } from "./local-log.ts";
 import { localRuns } from "./local-runs.ts";
+import { localStreams } from "./local-streams.ts";
 import { Store } from "./store.ts";
 
 /** How a local world is set up. Every part is optional. */
@@ -54,6 +55,7 @@ export function worldOn(store: Store, hasOwnClock: boolean): World {
     claims: localClaims(store, hasOwnClock),
     hooks: { find: (tokenHash) => store.read(() => store.tokens.find(tokenHash)) },
     bundles: localBundles(store),
+    streams: localStreams(store),
     park: (runId, epoch, parked) => store.write((announce) => parkRun(store, runId, { epoch, parked }, announce)),
     unpark: (runId) => store.write((announce) => unparkRun(store, runId, announce)),
     wake: localWake(store),

@@ -18,6 +18,7 @@ import { RunCache } from "./run-cache.ts";
 import { RunRows, type StoredRun, settledAmong } from "./run-rows.ts";
 import type { DatabaseSync, StatementSync } from "./sqlite.ts";
 import { closedError, fileSystemError, replacedError, toStoreError } from "./store-errors.ts";
+import { StreamRows } from "./stream-rows.ts";
 import { WakeFile } from "./wake-file.ts";
 import { WorkerRows } from "./worker-rows.ts";
 
@@ -40,6 +41,7 @@ export class Store {
   readonly tokens: HookTokens;
   readonly bundles: BundleRows;
   readonly workers: WorkerRows;
+  readonly streams: StreamRows;
   readonly cache: RunCache;
   readonly signals = new ChangeSignals();
   readonly #commits: GroupCommit<RunChange>;
@@ -64,6 +66,7 @@ export class Store {
     this.tokens = new HookTokens(db, namespaceId, this.runs, this.events);
     this.bundles = new BundleRows(db, namespaceId);
     this.workers = new WorkerRows(db, namespaceId);
+    this.streams = new StreamRows(db);
     this.cache = new RunCache(this.runs, this.events);
     this.#dataVersion = db.prepare("PRAGMA data_version");
     this.#identity = identityOf(settings.file);
@@ -229,9 +232,9 @@ export class Store {
 
   #tell(changes: readonly RunChange[]): void {
     if (changes.length === 0) return;
-    if (changes.some(({ hint, owner }) => hint && (owner === null || !this.#ownWorkers.has(owner)))) {
-      this.#wakeFile.touch();
-    }
+    const concernsOthers = ({ hint, owner, streamed }: RunChange): boolean =>
+      streamed === true || (hint && (owner === null || !this.#ownWorkers.has(owner)));
+    if (changes.some(concernsOthers)) this.#wakeFile.touch();
     this.signals.changed(changes);
   }
 }

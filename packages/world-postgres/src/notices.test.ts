@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { decodeNotification, encodeNotification } from "./notices.ts";
 
-const notice = (runId: string) => ({ runId, settled: true, hint: false });
+const notice = (runId: string) => ({ runId, settled: true, hint: false, streamed: false });
 
 describe("a notification", () => {
   it("comes back as it was sent", () => {
-    const notification = { from: "here", notices: [notice("wrun_1"), { runId: "wrun_2", settled: false, hint: true }] };
+    const notification = {
+      from: "here",
+      notices: [notice("wrun_1"), { runId: "wrun_2", settled: false, hint: true, streamed: true }],
+    };
     expect(decodeNotification(encodeNotification(notification))).toEqual(notification);
   });
 

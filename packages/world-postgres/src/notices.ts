@@ -1,7 +1,8 @@
 /**
  * What processes tell each other of changes, as the text of a notification.
  *
- * A notice names runs that have settled (ended or parked) and runs that a worker should look at. Notices are hints: they
+ * A notice names runs that have settled (ended or parked), runs that a worker should look at, and runs whose streams have
+ * grown. Notices are hints: they
  * are sent after the commit, on a connection of their own turn, and may be lost. Sending them inside of the appends would
  * be surer, but every commit that notifies takes one lock of the whole server until it is flushed.
  */
@@ -15,6 +16,7 @@ export interface Notice {
   readonly runId: string;
   readonly settled: boolean;
   readonly hint: boolean;
+  readonly streamed: boolean;
 }
 
 /** The notices of one notification; null: so much has changed that it is not named. */
@@ -24,11 +26,16 @@ export interface Notification {
   readonly notices: readonly Notice[] | null;
 }
 
-type Encoded = readonly [from: string, notices: readonly (readonly [string, 0 | 1, 0 | 1])[] | null];
+type Flag = 0 | 1;
+type Encoded = readonly [from: string, notices: readonly (readonly [string, Flag, Flag, Flag])[] | null];
+
+const flag = (isSet: boolean): Flag => (isSet ? 1 : 0);
 
 export function encodeNotification({ from, notices }: Notification): string {
   const encode = (named: readonly Notice[] | null): string => {
-    const rows = named?.map(({ runId, settled, hint }) => [runId, settled ? 1 : 0, hint ? 1 : 0] as const) ?? null;
+    const rows =
+      named?.map(({ runId, settled, hint, streamed }) => [runId, flag(settled), flag(hint), flag(streamed)] as const) ??
+      null;
     return JSON.stringify([from, rows] satisfies Encoded);
   };
   const text = encode(notices);
@@ -40,7 +47,9 @@ export function decodeNotification(text: string): Notification | null {
   try {
     const [from, rows] = JSON.parse(text) as Encoded;
     if (typeof from !== "string") return null;
-    const notices = rows?.map(([runId, settled, hint]) => ({ runId, settled: settled === 1, hint: hint === 1 }));
+    const notices = rows?.map(([runId, settled, hint, streamed]) => {
+      return { runId, settled: settled === 1, hint: hint === 1, streamed: streamed === 1 };
+    });
     return { from, notices: notices ?? null };
   } catch {
     return null;
@@ -64,8 +73,12 @@ export class NoticeSender {
   send(notice: Notice): void {
     const { runId } = notice;
     const earlier = this.#waiting.get(runId);
-    const settled = notice.settled || earlier?.settled === true;
-    this.#waiting.set(runId, { runId, settled, hint: notice.hint || earlier?.hint === true });
+    this.#waiting.set(runId, {
+      runId,
+      settled: notice.settled || earlier?.settled === true,
+      hint: notice.hint || earlier?.hint === true,
+      streamed: notice.streamed || earlier?.streamed === true,
+    });
     this.#sending ??= this.#sendAll();
   }
 

@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { isEnded, type RunRecord } from "@perdure/world";
 import type { ClientConfig } from "pg";
-import { ChangeSignals } from "./change-signals.ts";
+import { ChangeSignals, type StreamWaiter } from "./change-signals.ts";
 import type { Database } from "./database.ts";
 import { EventRows } from "./event-rows.ts";
 import { NoticeListener } from "./notice-listener.ts";
@@ -18,6 +18,7 @@ import { ServerClock } from "./server-clock.ts";
 import { StepTransactions } from "./step-transactions.ts";
 import { closedError } from "./store-errors.ts";
 import { toStoredText } from "./stored-text.ts";
+import { StreamStore } from "./stream-store.ts";
 
 /** So many polls in a row that nobody wanted anything of end the watching: callers that wait one by one share it. */
 const idlePollsMax = 10;
@@ -49,6 +50,7 @@ export class Store {
   readonly signals = new ChangeSignals();
   readonly runs: RunStore;
   readonly events: EventRows;
+  readonly streams: StreamStore;
   readonly changes: RunChanges;
   readonly transactions: StepTransactions;
   readonly #id = randomUUID();
@@ -71,6 +73,7 @@ export class Store {
     this.incarnation = incarnation;
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
     this.events = new EventRows(schema, namespace);
+    this.streams = new StreamStore(schema, namespace);
     this.changes = new RunChanges(this);
     this.transactions = new StepTransactions(config, settings.location, settings.maxTransactions);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
@@ -127,7 +130,15 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (hasSettled) this.signals.settled(run);
     if (hint !== null) this.signals.hint(runId);
     const concernsOthers = hint !== null && (hint.owner === null || !this.#ownWorkers.has(hint.owner));
-    if (hasSettled || concernsOthers) this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers });
+    if (hasSettled || concernsOthers) {
+      this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers, streamed: false });
+    }
+  }
+
+  /** What was appended to a stream of a run is durable. */
+  announceStream(runId: string): void {
+    this.signals.streamed(runId);
+    this.#sender?.send({ runId, settled: false, hint: false, streamed: true });
   }
 
   /** Where notices are sent; null where none are. */
@@ -138,7 +149,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   /** Any worker may take a run, though nothing of its row has changed. */
   announceDue(runId: string): void {
     this.signals.hint(runId);
-    this.#sender?.send({ runId, settled: false, hint: true });
+    this.#sender?.send({ runId, settled: false, hint: true, streamed: false });
   }
 
   /** Hear of changes of other processes as long as anybody wants to know of changes, and a little longer. */
@@ -191,7 +202,10 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
       this.#sweep(true);
       return;
     }
-    for (const { runId, hint } of notices) if (hint) this.signals.hint(runId);
+    for (const { runId, hint, streamed } of notices) {
+      if (hint) this.signals.hint(runId);
+      if (streamed) this.signals.streamed(runId);
+    }
     const ended = notices.filter((notice) => notice.settled && this.signals.isAwaited(notice.runId));
     this.#tellOfSettled(ended.map(({ runId }) => runId));
   }
@@ -200,6 +214,16 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   #sweep(mayBeDue: boolean): void {
     if (mayBeDue) this.signals.hint(null);
     this.#tellOfSettled(this.signals.awaited);
+    this.#tellOfStreams(this.signals.awaitedStreams);
+  }
+
+  #tellOfStreams(waiters: readonly StreamWaiter[]): void {
+    if (waiters.length === 0 || this.#closing !== null) return;
+    void this.call(async () => {
+      for (const { reader } of await this.streams.grown(this.database, waiters)) reader.changed();
+    }).catch(() => {
+      // Out of reach: the next sweep looks again, and whoever reads is told why.
+    });
   }
 
   #tellOfSettled(runIds: readonly string[]): void {

@@ -3,6 +3,7 @@ import type { World, WorldBundles, WorldWake } from "@perdure/world";
 import { parkRun, postgresClaims, unparkRun } from "./postgres-claims.ts";
 import { eventsPerAppendMax, postgresLog } from "./postgres-log.ts";
 import { postgresRuns } from "./postgres-runs.ts";
+import { postgresStreams } from "./postgres-streams.ts";
 import { postgresTransactions } from "./postgres-transactions.ts";
 import type { Store } from "./store.ts";
 import { toStoredText } from "./stored-text.ts";
@@ -24,6 +25,7 @@ export function worldOn(store: Store): World {
     claims: postgresClaims(store),
     hooks: { find: (tokenHash) => store.call(() => store.runs.findToken(store.database, tokenHash)) },
     bundles: postgresBundles(store),
+    streams: postgresStreams(store),
     park: (runId, epoch, parked) => store.call(() => parkRun(store, runId, epoch, parked)),
     unpark: (runId) => store.call(() => unparkRun(store, runId)),
     transactions: postgresTransactions(store),

@@ -1,5 +1,14 @@
 /** Builders for what the tests of this package, and their child processes, send. */
-import type { CreateRequest, DriverAppend, NewDecision, NewFact, OutsideAppend, WorkerInfo } from "@perdure/world";
+import type {
+  CreateRequest,
+  DriverAppend,
+  NewDecision,
+  NewFact,
+  OutsideAppend,
+  StreamAppend,
+  StreamWriter,
+  WorkerInfo,
+} from "@perdure/world";
 
 const workflowId = "workflow//orders.ts//process";
 export const worker: WorkerInfo = { id: "worker-a", leaseMs: 60_000, workflows: [workflowId] };
@@ -86,3 +95,37 @@ export const cancellation = (key = "cancel", reason: string | null = null): Outs
   key,
   fact: { type: "run_cancelled", correlationId: null, at: null, data: { reason }, payload: null },
 });
+
+export const stepCreated = (n: number, at: number, cause = 2): NewDecision => ({
+  type: "step_created",
+  correlationId: id("step", n),
+  at,
+  cause,
+  data: {
+    stepId: "step//orders.ts//charge",
+    name: "charge",
+    ordinal: 1,
+    inputDigest: "v1:args",
+    shape: "(order)",
+    dispatch: "inline",
+    attempt: 1,
+  },
+  payload: new Uint8Array([4]),
+});
+
+/** The execution of a step's body as a writer of a stream. */
+export const bodyOf = (n: number, delivery = 1, attempt = 1): StreamWriter => {
+  return { by: "step", step: id("step", n), attempt, delivery };
+};
+
+export const outsider = (key: string): StreamWriter => ({ by: "outside", key });
+
+/** Chunks of the stream `out`. */
+export function streamBatch(
+  writer: StreamWriter,
+  n: number,
+  chunks: readonly string[],
+  parts: Partial<StreamAppend> = {},
+): StreamAppend {
+  return { name: "out", writer, n, chunks: chunks.map((chunk) => Buffer.from(chunk)), close: null, ...parts };
+}

@@ -81,6 +81,31 @@ export {
   type RunStatus,
 } from "./run-record.ts";
 export { type EntityView, fold, type HookView, RunView, type StepView, type WaitView } from "./run-view.ts";
+export {
+  admitStreamAppend,
+  assertStreamAppendFits,
+  type NewStreamMark,
+  type StreamContext,
+  type StreamMark,
+  type StreamVerdict,
+  streamEnd,
+  streamIndex,
+  streamWriterId,
+} from "./stream-rules.ts";
+export { readStream, type StreamReader } from "./stream-wait.ts";
+export {
+  type StreamAppend,
+  type StreamAppendResult,
+  type StreamClose,
+  type StreamEnd,
+  type StreamInfo,
+  type StreamPage,
+  type StreamRange,
+  type StreamRefusal,
+  type StreamWriter,
+  streamBounds,
+  type WorldStreams,
+} from "./streams.ts";
 export type {
   ClaimedRun,
   ClaimRequest,

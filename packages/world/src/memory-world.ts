@@ -9,6 +9,7 @@ import { memoryClaims, parkRun, unparkRun } from "./memory/memory-claims.ts";
 import { memoryLog } from "./memory/memory-log.ts";
 import { memoryRuns } from "./memory/memory-runs.ts";
 import { MemoryStore } from "./memory/memory-store.ts";
+import { memoryStreams } from "./memory/memory-streams.ts";
 import { memoryWake } from "./memory/memory-wake.ts";
 import { type MemoryEnv, Session } from "./memory/session.ts";
 import type { World, WorldBundles } from "./world.ts";
@@ -54,6 +55,7 @@ export function createMemoryWorld(options: MemoryWorldOptions): World {
       },
     },
     bundles: memoryBundles(session),
+    streams: memoryStreams(session),
     park: async (runId, epoch, parked) => parkRun(session, runId, epoch, parked),
     unpark: async (runId) => unparkRun(session, runId),
     wake: memoryWake(session),

@@ -1,12 +1,13 @@
 import type { AppendRequest, AppendResult, ExecutorAppend, Refused } from "./append.ts";
 import type { LogEvent, NewDecision, NewFact, RunCreatedData } from "./events.ts";
 import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
+import type { WorldStreams } from "./streams.ts";
 
 /**
  * A backend. Every method is one atomic call; a rejected promise is a `StoreError` whose `outcome` says whether the
  * call may have been applied. A backend holds no rules of its own: it reads, asks the rules (`admitCreate`,
- * `admitDriverAppend`, `admitOutsideAppend`, `admitExecutorAppend`, `takeOver`, `admitRelease`, …), writes atomically, and
- * notifies. An instance is bound to one namespace.
+ * `admitDriverAppend`, `admitOutsideAppend`, `admitExecutorAppend`, `admitStreamAppend`, `takeOver`, `admitRelease`, …),
+ * writes atomically, and notifies. An instance is bound to one namespace.
  */
 export interface World {
   readonly capabilities: WorldCapabilities;
@@ -17,6 +18,7 @@ export interface World {
   readonly claims: WorldClaims;
   readonly hooks: WorldHooks;
   readonly bundles: WorldBundles;
+  readonly streams: WorldStreams;
   /**
    * Take a live run out of the driver's hands until somebody mends it. False: the epoch is stale or the run ended. A run
    * that is parked already stays parked as it is.

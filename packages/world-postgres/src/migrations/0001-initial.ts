@@ -14,6 +14,7 @@
  * SHA-256, since an index takes no entry above a third of a page.
  */
 import type { Migration } from "../schema.ts";
+import { streamsSql } from "./0001-streams.ts";
 
 const tables = `
 CREATE TABLE {schema}.meta (key text PRIMARY KEY, value text NOT NULL);
@@ -229,5 +230,5 @@ $$;
 
 export const initial: Migration = {
   version: 1,
-  sql: tables + clock + writeRun,
+  sql: tables + clock + writeRun + streamsSql,
 };

@@ -9,6 +9,7 @@ import { logGroup } from "./log-cases.ts";
 import { raceGroup } from "./race-cases.ts";
 import { listGroup, waitGroup } from "./run-cases.ts";
 import { parkGroup, storeGroup } from "./store-cases.ts";
+import { streamGroup } from "./stream-cases.ts";
 
 /** Every case of the suite, by subject. */
 export const conformanceGroups: readonly ConformanceGroup[] = [
@@ -24,4 +25,5 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   waitGroup,
   parkGroup,
   storeGroup,
+  streamGroup,
 ];

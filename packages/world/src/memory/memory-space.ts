@@ -10,6 +10,8 @@ import type { Heartbeat } from "../claim-rules.ts";
 import type { LogEvent } from "../events.ts";
 import { isEnded, type RunRecord } from "../run-record.ts";
 import type { RunView } from "../run-view.ts";
+import type { StreamMark } from "../stream-rules.ts";
+import type { StreamClose } from "../streams.ts";
 import type { OpenHook } from "../world.ts";
 import { DueQueue } from "./due-queue.ts";
 import { RunOrder } from "./run-order.ts";
@@ -23,6 +25,20 @@ export interface StoredRun {
   readonly outside: Map<string, number>;
   /** Who waits for the run to end or to be parked. */
   readonly waiters: Set<() => void>;
+  readonly streams: Map<string, StoredStream>;
+  /** Who waits for a stream of the run to grow or to end. */
+  readonly readers: Set<() => void>;
+}
+
+/** One stream of a run. */
+export interface StoredStream {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly chunks: Uint8Array[];
+  bytes: number;
+  closed: StreamClose | null;
+  /** Each writer's last append, by `streamWriterId`. */
+  readonly marks: Map<string, StreamMark>;
 }
 
 export class MemorySpace {
@@ -45,7 +61,15 @@ export class MemorySpace {
 
   /** Add a run whose creation was admitted. */
   add(admitted: Admitted, view: RunView): StoredRun {
-    const stored: StoredRun = { run: admitted.run, view, events: [], outside: new Map(), waiters: new Set() };
+    const stored: StoredRun = {
+      run: admitted.run,
+      view,
+      events: [],
+      outside: new Map(),
+      waiters: new Set(),
+      streams: new Map(),
+      readers: new Set(),
+    };
     const { runId, key } = admitted.run;
     this.runs.set(runId, stored);
     this.order.add(admitted.run);
@@ -75,6 +99,7 @@ export class MemorySpace {
     if (idle && run.wakeAt !== null) this.#queue(run.workflowId).set(run.runId, run.wakeAt);
     else this.#due.get(run.workflowId)?.delete(run.runId);
     if (isEnded(run.status) || run.parked !== null) for (const wake of [...stored.waiters]) wake();
+    if (isEnded(run.status)) for (const wake of [...stored.readers]) wake();
   }
 
   /** The runs that a worker has claimed. */
