@@ -22,7 +22,7 @@ export async function build(folder: string, { name, steps, body }: BuildSource):
     (signature) => `export async function ${signature}: Promise<string> { "use step"; return ""; }`,
   );
   const workflow = `export async function main(): Promise<unknown> { "use workflow";\n${body}\n}`;
-  writeFileSync(file, [`import { sleep } from "perdure";`, ...functions, workflow].join("\n\n"));
+  writeFileSync(file, [`import { createHook, sleep } from "perdure";`, ...functions, workflow].join("\n\n"));
   const { code, map, workflows, steps: found } = await bundleWorkflow({ file, root });
   const workflowId = workflows[0]?.id ?? "";
   writeFileSync(modulePath(folder, name), JSON.stringify({ workflowId, code, map, steps: found }));

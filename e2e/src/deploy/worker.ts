@@ -1,16 +1,16 @@
 /** A worker of one build. It starts a run for each message. */
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { getWorkflowMetadata, start, startWorker } from "@perdure/core";
 import { createPostgresWorld } from "@perdure/world-postgres";
-import { type BuiltModule, registerPrograms } from "../chaos/register-programs.ts";
+import { readModule, registerPrograms } from "../chaos/register-programs.ts";
 import { type BodyLine, type FromWorker, ledgerPath, modulePath, readAssignment, type ToWorker } from "./assignment.ts";
 
 /** Short enough for runs to be in each of their steps while workers are replaced. */
 const bodyMs = 20;
 
 const { folder, url, build } = readAssignment();
-const module = JSON.parse(readFileSync(modulePath(folder, build), "utf8")) as BuiltModule;
+const module = readModule(modulePath(folder, build));
 
 registerPrograms([module], async (step, args) => {
   const line: BodyLine = { run: getWorkflowMetadata().workflowRunId, step, args, build };
