@@ -3,7 +3,7 @@
  *
  * `PERDURE_LONG=1` kills 100 workers with the default lease, and holds the time to the takeover against its bound.
  */
-import { TestDatabases } from "@perdure/world-postgres/testing";
+import { TestDatabases } from "@perdure/world-postgres/testing/databases";
 import { expect, test } from "vitest";
 import { RelayBench, type RelayWorker } from "./relay/relay-bench.ts";
 

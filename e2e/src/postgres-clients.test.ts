@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { provideBundles, registerWorkflow, tokenHash } from "@perdure/core";
 import type { World } from "@perdure/world";
 import { createPostgresWorld } from "@perdure/world-postgres";
-import { TestDatabases, withClient } from "@perdure/world-postgres/testing";
+import { TestDatabases, withClient } from "@perdure/world-postgres/testing/databases";
 import * as api from "perdure/api";
 import { describe, expect, it, onTestFinished } from "vitest";
 

@@ -5,14 +5,14 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 
 /** A run is durable as far as its starter knows. */
-export interface RunEntry {
+interface RunEntry {
   readonly kind: "run";
   readonly key: string;
   readonly run: string;
 }
 
 /** A step body begins, or has its result. */
-export interface BodyEntry {
+interface BodyEntry {
   readonly kind: "begin" | "done";
   readonly run: string;
   readonly step: string;
@@ -21,7 +21,7 @@ export interface BodyEntry {
 }
 
 /** The store has acknowledged what became of an attempt; the engine has not been told yet. `final`: the step is over. */
-export interface AckEntry {
+interface AckEntry {
   readonly kind: "ack";
   readonly run: string;
   readonly step: string;
@@ -29,7 +29,16 @@ export interface AckEntry {
   readonly final: boolean;
 }
 
-export type LedgerEntry = (RunEntry | BodyEntry | AckEntry) & { readonly pid: number };
+/** A worker may drive the run under this epoch, as far as it knows: written before the engine learns of it. */
+interface ClaimEntry {
+  readonly kind: "claim";
+  readonly run: string;
+  readonly epoch: number;
+}
+
+type UnsignedEntry = RunEntry | BodyEntry | AckEntry | ClaimEntry;
+
+export type LedgerEntry = UnsignedEntry & { readonly pid: number };
 
 export class Ledger {
   readonly #file: number;
@@ -38,7 +47,7 @@ export class Ledger {
     this.#file = openSync(path, "a");
   }
 
-  write(entry: RunEntry | BodyEntry | AckEntry): void {
+  write(entry: UnsignedEntry): void {
     writeSync(this.#file, `${JSON.stringify({ ...entry, pid: process.pid })}\n`);
   }
 }

@@ -1,7 +1,7 @@
 /** A program whose data lie in the database of its runs: real processes, killed in the middle, on a real server. */
 import { symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { TestDatabases, withClient } from "@perdure/world-postgres/testing";
+import { TestDatabases, withClient } from "@perdure/world-postgres/testing/databases";
 import { expect, test } from "vitest";
 import { type Ending, Project } from "../wrong-input/project.ts";
 

@@ -125,7 +125,12 @@ describe("the schema", () => {
 
   it("is kept as it was when a migration fails, and goes on from there", async () => {
     const url = await worlds.databases.create();
-    const database = new Database({ connectionString: url }, "the database", 2);
+    const database = new Database({
+      config: { connectionString: url },
+      location: "the database",
+      maxConnections: 2,
+      prepares: true,
+    });
     const broken = { version: 2, sql: "CREATE TABLE {schema}.half (id integer); SELECT nothing;" };
     expect((await failure(migrate(database, '"perdure"', [...migrations, broken]))).code).toBe("STORE_UNSUPPORTED");
     const tables = "SELECT count(*)::integer AS count FROM pg_tables WHERE schemaname = 'perdure'";

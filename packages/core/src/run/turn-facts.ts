@@ -62,6 +62,7 @@ export function resultFact(finished: StepFinished, storeNow: number): FactAtHand
     case "recorded":
     case "refused":
     case "unregistered":
+    case "reshaped":
     case "undecodable":
       throw new InvariantError(`a body that is ${outcome.kind} has no fact`);
   }
