@@ -79,7 +79,7 @@ export class Store {
     this.events = new EventRows(schema, namespace);
     this.streams = new StreamStore(schema, namespace);
     this.changes = new RunChanges(this);
-    this.transactions = new StepTransactions(config, settings.location, settings.maxTransactions);
+    this.transactions = new StepTransactions(settings.config, settings.location, settings.maxTransactions);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
