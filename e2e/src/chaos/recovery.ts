@@ -59,9 +59,14 @@ async function killOwner(books: Books, workforce: Workforce): Promise<readonly H
   }
 }
 
-/** Until the first event under a later claim; null when there is none for a long time. Zero for a run that ended otherwise. */
+/**
+ * Until the first event under a later claim; null when there is none for a long time. Zero for a run that ended otherwise. A
+ * run that was given back without an event had nothing to do: then it is the moment at which that is seen.
+ */
 async function pauseOf(books: Books, { run_id: runId, epoch, now }: HeldRun): Promise<number | null> {
-  const sql = `SELECT (SELECT min(committed_at)::float8 FROM perdure.events e WHERE e.run_id = r.run_id AND e.epoch > $2) AS at,
+  const sql = `SELECT coalesce(
+    (SELECT min(committed_at)::float8 FROM perdure.events e WHERE e.run_id = r.run_id AND e.epoch > $2),
+    CASE WHEN epoch > $2 AND owner IS NULL THEN perdure.store_now()::float8 END) AS at,
   ended_at IS NOT NULL AS has_ended FROM perdure.runs r WHERE run_id = $1`;
   for (const until = Date.now() + patienceMs; Date.now() < until; await pause(lookMs)) {
     const [row] = await books.rows<{ readonly at: number | null; readonly has_ended: boolean }>(sql, [runId, epoch]);

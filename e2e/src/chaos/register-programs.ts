@@ -1,4 +1,5 @@
 /** Does what the host modules of the programs do when they are evaluated: registers their workflows and steps. */
+import { readFileSync } from "node:fs";
 import { provideBundles, registerStep, registerWorkflow, type StepFunction } from "@perdure/core";
 
 /** A program as the compiler left it. */
@@ -8,6 +9,9 @@ export interface BuiltModule {
   readonly map: string | null;
   readonly steps: readonly { readonly id: string; readonly name: string; readonly shape: string }[];
 }
+
+/** A module that was left in a file. */
+export const readModule = (path: string): BuiltModule => JSON.parse(readFileSync(path, "utf8")) as BuiltModule;
 
 /** Runs a step body: the name of the step and its arguments. */
 export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknown>;

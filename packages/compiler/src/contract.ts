@@ -40,7 +40,13 @@ export const guestApi = "api";
 export const guestUnavailable = "unavailable";
 
 /** Functions that workflow code can import from `perdure`. */
-export const guestFunctions = ["sleep", "createHook", "getStepMetadata", "getWorkflowMetadata"] as const;
+export const guestFunctions = [
+  "sleep",
+  "createHook",
+  "getStepMetadata",
+  "getStepTransaction",
+  "getWorkflowMetadata",
+] as const;
 
 /** Error classes that workflow code can import from `perdure` and from `perdure/errors`. */
 export const guestErrors = [

@@ -10,6 +10,7 @@ export { tokenHash } from "./replay/correlation-id.ts";
 export type { ConsoleLine } from "./run/machine-io.ts";
 export {
   getStepMetadata,
+  getStepTransaction,
   getWorkflowMetadata,
   type StepMetadata,
   type WorkflowMetadata,

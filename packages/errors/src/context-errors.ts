@@ -30,8 +30,13 @@ export class NotInWorkflowContextError extends ContextViolationError {
 
 /** The function works only inside a `"use step"` function that a run is executing. */
 export class NotInStepContextError extends ContextViolationError {
-  constructor(name: string) {
-    super("NOT_IN_STEP_CONTEXT", `${name}() works only inside a "use step" function that a run is executing.`);
+  /** `transactional`: the step also has to declare that it runs in a transaction. */
+  constructor(name: string, kind: "any" | "transactional" = "any") {
+    const declared = kind === "any" ? "" : " with `transaction = true`";
+    super(
+      "NOT_IN_STEP_CONTEXT",
+      `${name}() works only inside a "use step" function${declared} that a run is executing.`,
+    );
   }
 
   static override is(value: unknown): value is NotInStepContextError {

@@ -2,6 +2,7 @@
 export {
   createHook,
   getStepMetadata,
+  getStepTransaction,
   getWorkflowMetadata,
   type Hook,
   type HookConflict,
@@ -24,3 +25,4 @@ export {
   UnavailableInWorkflowContextError,
   WorkflowStuckError,
 } from "@perdure/errors";
+export type { StatementConfig, StatementResult, StepTransaction } from "@perdure/world";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Bench } from "../test/bench.ts";
-import { eagerCreation, id, payloadFor, worker } from "../test/request-values.ts";
+import { eagerCreation, id, payloadFor, streamBatch, worker } from "../test/request-values.ts";
 import { worldOn } from "./local-world.ts";
 import { settledAmong } from "./run-rows.ts";
 import { loadSqlite } from "./sqlite.ts";
@@ -49,6 +49,9 @@ async function use(store: Store): Promise<void> {
       }
     }
   }
+  await world.streams.append(id("wrun", 1), streamBatch(1, ["chunk"]));
+  await world.streams.read(id("wrun", 1), "out", { from: 0, limit: 5 });
+  await world.streams.list(id("wrun", 1), { after: null, limit: 5 });
   await world.claims.retire(worker.id);
 }
 
@@ -65,7 +68,9 @@ describe("the statements of a world", () => {
   it("read no table from end to end", async () => {
     const all = await plans();
     expect(all.size).toBeGreaterThan(20);
-    const scans = [...all].filter(([, plan]) => /SCAN (runs|r|events|workers|w|hook_tokens|h|bundles)\b/.test(plan));
+    const scans = [...all].filter(([, plan]) =>
+      /SCAN (runs|r|events|workers|w|hook_tokens|h|bundles|stream\w*)\b/.test(plan),
+    );
     expect(scans).toEqual([]);
   });
 

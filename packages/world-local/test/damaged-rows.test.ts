@@ -7,7 +7,16 @@ import { describe, expect, it } from "vitest";
 import { initial } from "../src/migrations/0001-initial.ts";
 import { migrate, schemaVersion } from "../src/schema.ts";
 import { Bench } from "./bench.ts";
-import { cancellation, creation, eagerCreation, id, payloadFor, worker, workflowId } from "./request-values.ts";
+import {
+  cancellation,
+  creation,
+  eagerCreation,
+  id,
+  payloadFor,
+  streamBatch,
+  worker,
+  workflowId,
+} from "./request-values.ts";
 
 const bench = new Bench();
 
@@ -190,6 +199,48 @@ describe("what leads to a run", () => {
   it("is a bundle that is as it was stored", async () => {
     const world = await damagedStore("UPDATE bundles SET bytes = CAST('cope' AS BLOB)");
     expect(await codeOf(world.bundles.get("bundle_1"))).toMatchObject({ code: "UNDECODABLE" });
+  });
+});
+
+describe("a damaged stream", () => {
+  const sid = `(SELECT sid FROM streams WHERE rid = ${ofRun(3)})`;
+  const chunk = `id = (${sid} << 24) + 1`;
+
+  async function damagedStream(sql: string): Promise<World> {
+    const file = await filledStore();
+    const world = await createLocalWorld({ path: file });
+    for (const n of [3, 4]) await world.streams.append(id("wrun", n), streamBatch(1, ["one", "two", "three"]));
+    await world.close();
+    damage(file, sql);
+    return bench.closing(createLocalWorld({ path: file }));
+  }
+
+  const read = (world: World, n: number) => world.streams.read(id("wrun", n), "out", { from: 0, limit: 10 });
+
+  it.each([
+    ["another count", `UPDATE streams SET count = 2 WHERE sid = ${sid}`],
+    ["another end", `UPDATE streams SET closed = 1 WHERE sid = ${sid}`],
+    ["an error that nobody wrote", `UPDATE streams SET error = x'00' WHERE sid = ${sid}`],
+    ["another size of a chunk", `UPDATE stream_chunks SET size = 4 WHERE ${chunk}`],
+    ["another chunk", `UPDATE stream_chunks SET payload = CAST('twx' AS BLOB) WHERE ${chunk}`],
+    ["a chunk that became text", `UPDATE stream_chunks SET payload = CAST(payload AS TEXT) WHERE ${chunk}`],
+    ["another place of a chunk", `UPDATE stream_chunks SET id = id + 7 WHERE ${chunk}`],
+    ["no chunk", `DELETE FROM stream_chunks WHERE ${chunk}`],
+    ["no chunk at the end", `DELETE FROM stream_chunks WHERE id = (${sid} << 24) + 2`],
+  ])("with %s is told to whoever reads it, and no other is", async (_, sql) => {
+    const world = await damagedStream(sql);
+    expect(await codeOf(read(world, 3))).toMatchObject({ code: "UNDECODABLE" });
+    expect((await read(world, 4)).chunks).toHaveLength(3);
+    await expectSound(world, 3);
+  });
+
+  it("whose writer is not as it was takes nothing more from it", async () => {
+    const world = await damagedStream(`UPDATE stream_writers SET n = 0 WHERE sid = ${sid}`);
+    const again = streamBatch(1, ["one", "two", "three"]);
+    const appends = [3, 4].map((n) => world.streams.append(id("wrun", n), again));
+    expect((await Promise.allSettled(appends)).map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+    expect(await codeOf(world.streams.append(id("wrun", 3), again))).toMatchObject({ code: "UNDECODABLE" });
+    expect((await read(world, 3)).count).toBe(3);
   });
 });
 

@@ -4,11 +4,11 @@
  * The files are taken while the store is open, as a power cut would leave them.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { invariant } from "@perdure/errors";
-import type { LogEvent, NewDecision, NewFact, World } from "@perdure/world";
+import { invariant, WorkflowRunNotFoundError } from "@perdure/errors";
+import type { LogEvent, NewDecision, NewFact, StreamEnd, World } from "@perdure/world";
 import { worldOn } from "../src/local-world.ts";
 import { Store, type StoreSettings } from "../src/store.ts";
-import { cancellation, creation, eagerCreation, id, payloadFor, worker } from "./request-values.ts";
+import { cancellation, creation, eagerCreation, id, payloadFor, streamBatch, worker } from "./request-values.ts";
 
 /** What a store answers about everything that the script has put into it, one answer a question. */
 export type Answers = ReadonlyMap<string, string>;
@@ -90,6 +90,8 @@ export const script: readonly Step[] = [
   (world) => world.bundles.put("bundle_1", bundleBytes),
   (world) => world.claims.heartbeat(worker),
   (world) => world.runs.create(eager(0, "token-0")),
+  (world) => world.streams.append(id("wrun", 0), streamBatch(1, ["first", "second"])),
+  (world) => world.streams.append(id("wrun", 0), streamBatch(2, ["third"], { error: new Uint8Array([5, 6]) })),
   (world) => world.runs.create(keyed(2, "order-2")),
   (world) => world.log.append(id("wrun", 0), payloadFor(0, "short")),
   (world) => appendByDriver(world, 0, 2, 4, [], [stepCreated(0)]),
@@ -173,6 +175,7 @@ export const questions: ReadonlyMap<string, (world: World) => Promise<string>> =
   ...Array.from({ length: 2 }, (_, n) => [`token ${n}`, askToken(n)] as const),
   ...Array.from({ length: runs }, (_, n) => [`run ${n}`, askRun(n)] as const),
   ...Array.from({ length: runs }, (_, n) => [`log ${n}`, askLog(n)] as const),
+  ["stream", askStream],
 ]);
 
 function askToken(n: number) {
@@ -189,6 +192,29 @@ function askLog(n: number) {
     return textOf(events.map(withHex));
   };
 }
+
+/** The whole stream that the script writes; nothing while its run is not there. */
+async function askStream(world: World): Promise<string> {
+  const hex = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString("hex");
+  try {
+    const page = await world.streams.read(id("wrun", 0), "out", { from: 0, limit: 10 });
+    const infos = await world.streams.list(id("wrun", 0), { after: null, limit: 10 });
+    if (infos.length === 0) return "[]";
+    const { end, ...rest } = page;
+    return textOf([
+      infos.map(({ end: _, ...info }) => info),
+      rest.chunks.map(hex),
+      rest.count,
+      end?.by,
+      hex(errorOf(end)),
+    ]);
+  } catch (error) {
+    if (WorkflowRunNotFoundError.is(error)) return "null";
+    throw error;
+  }
+}
+
+const errorOf = (end: StreamEnd | null) => (end?.by === "writer" ? end.error : null);
 
 const withHex = (event: LogEvent) => ({
   ...event,

@@ -1,5 +1,5 @@
 /** Builders for what the tests of this package, and their child processes, send. */
-import type { CreateRequest, NewFact, OutsideAppend, WorkerInfo } from "@perdure/world";
+import type { CreateRequest, NewFact, OutsideAppend, StreamAppend, WorkerInfo } from "@perdure/world";
 
 export const workflowId = "workflow//orders.ts//process";
 export const worker: WorkerInfo = { id: "worker-a", leaseMs: 60_000, workflows: [workflowId] };
@@ -71,4 +71,17 @@ export const cancellation = (key = "cancel"): OutsideAppend => ({
   by: "outside",
   key,
   fact: { type: "run_cancelled", correlationId: null, at: null, data: { reason: null }, payload: null },
+});
+
+/** Chunks of the stream `out`, by a writer that is no step. */
+export const streamBatch = (
+  n: number,
+  chunks: readonly string[],
+  close: StreamAppend["close"] = null,
+): StreamAppend => ({
+  name: "out",
+  writer: { by: "outside", key: "writer" },
+  n,
+  chunks: chunks.map((chunk) => Buffer.from(chunk)),
+  close,
 });

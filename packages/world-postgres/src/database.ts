@@ -29,7 +29,7 @@ const ownParsers: ReadonlyMap<number, (text: string) => unknown> = new Map<numbe
   [types.builtins.BYTEA, (text) => new Uint8Array(types.getTypeParser(types.builtins.BYTEA)(text))],
 ]);
 
-const typeParsers = {
+export const typeParsers = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
     ownParsers.get(oid) ?? types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
 };

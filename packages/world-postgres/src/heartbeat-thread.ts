@@ -35,12 +35,13 @@ export function heartbeatThreadData(
 ): HeartbeatThreadData {
   const timeoutMs = Math.max(1, Math.floor(leaseMs * timeoutShare));
   const timeouts = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs };
-  return { driver: driverFile(), config: { ...config, ...timeouts }, ...beat };
+  return { driver: driverFile(import.meta.url), config: { ...config, ...timeouts }, ...beat };
 }
 
-function driverFile(): string {
+/** The file of `pg` for a module. A bundle may know no place of its own. */
+export function driverFile(moduleUrl: string | undefined): string {
   try {
-    return createRequire(import.meta.url).resolve("pg");
+    return createRequire(moduleUrl ?? "").resolve("pg");
   } catch (cause) {
     throw new WorkerSetupError(
       "The thread that sends this worker's heartbeats cannot load `pg`; the event loop sends them.",

@@ -30,7 +30,7 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
     query_timeout: timeoutMs,
     fallback_application_name: "perdure",
   };
-  const { notifications = true, pollMs = 1_000, maxConnections = 10 } = options;
+  const { notifications = true, pollMs = 1_000, maxConnections = 10, maxTransactions = 10 } = options;
   const location = locationOf(config);
   const direct = directUrl === undefined ? null : { ...config, connectionString: directUrl };
   if (direct !== null) locationOf(direct);
@@ -44,6 +44,7 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
     notifications,
     pollMs,
     maxConnections,
+    maxTransactions,
     clockLagMsMax,
     migrates: options.migrate ?? true,
     secrets: secretsOf(options.secret),

@@ -20,6 +20,11 @@ export interface PostgresWorldOptions {
    * know of changes, and one more beats for each worker.
    */
   readonly maxConnections?: number;
+  /**
+   * The most transactions of steps at once in this process, each on a connection of its own beside those for calls; default
+   * 10. More of them wait.
+   */
+  readonly maxTransactions?: number;
   /** Whether processes tell each other of changes with LISTEN and NOTIFY; default true. Without, they are polled for. */
   readonly notifications?: boolean;
   /** How often what notifications may have missed is looked for while somebody waits, in milliseconds; default 1,000. */

@@ -123,7 +123,12 @@ async function viewForKeyed(store: Store, { fact }: KeyedAppend, situation: Situ
   return RunView.ofEntity(run, events);
 }
 
-async function judgeKeyed(store: Store, request: KeyedAppend, situation: Situation): Promise<Judgement<AppendResult>> {
+/** Judges an append by somebody who does not hold the claim. */
+export async function judgeKeyed(
+  store: Store,
+  request: KeyedAppend,
+  situation: Situation,
+): Promise<Judgement<AppendResult>> {
   const { stored, storeNow, tokenOwner, writtenBefore, queries } = situation;
   const { run } = stored;
   const view = await viewForKeyed(store, request, situation);

@@ -6,7 +6,9 @@
  * W3 Of this process, one change of a run is under way at a time; others wait for their turn here, and not for locks.
  * W4 After some tries that others overtook, the row is locked first. So no storm of other writers keeps a change away.
  * W5 Only what is durable is remembered and announced.
+ * W6 In a transaction of somebody else's, the row is locked last: for the write and the commit, and for nothing else.
  */
+import { invariant } from "@perdure/errors";
 import type { Admitted, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
@@ -88,6 +90,31 @@ export class RunChanges {
   /** Resolves with the answer once the change is durable, or once it is certain that there is none. */
   change<T>(runId: string, options: ChangeOptions<T>): Promise<T> {
     return this.#turns.take(runId, () => this.#untilDone(runId, new Change(this.#store, runId, options)));
+  }
+
+  /**
+   * The last act of a transaction that somebody else has begun: the row is locked, the change is judged and written, and
+   * `commit` is called when something was written. `isCommitted` false: it was not, and the transaction is to be rolled back.
+   */
+  changeLast<T>(
+    queries: Queries,
+    runId: string,
+    options: ChangeOptions<T> & { readonly commit: () => Promise<void> },
+  ): Promise<{ readonly value: T; readonly isCommitted: boolean }> {
+    return this.#turns.take(runId, async () => {
+      await this.#store.runs.lock(queries, runId);
+      const change = new Change(this.#store, runId, options);
+      change.distrust();
+      for (;;) {
+        const attempt = await change.attempt(queries);
+        if (attempt.kind === "done") return { value: attempt.value, isCommitted: false };
+        const { outcome } = attempt.result;
+        invariant(outcome === "written" || outcome === "clock", `the row of ${runId} is locked, and is ${outcome}`);
+        if (outcome === "written") await options.commit();
+        const answer = await change.settle(attempt);
+        if (answer !== null) return { value: answer.value, isCommitted: true };
+      }
+    });
   }
 
   async #untilDone<T>(runId: string, change: Change<T>): Promise<T> {

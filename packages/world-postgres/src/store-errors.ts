@@ -294,6 +294,11 @@ export function unsafeSettingError(location: string, setting: string): StoreErro
   });
 }
 
+/** A commit whose outcome was not known, and is by now. */
+export function rolledBackError(error: StoreError): StoreError {
+  return new StoreError(error.code, error.message, { cause: error, outcome: "none" });
+}
+
 /** A transaction was given that cannot be one of this store. */
 export function foreignTransactionError(location: string): StoreError {
   return new StoreError("STORE_UNSUPPORTED", `The transaction is not one of the database of the store ${location}.`, {

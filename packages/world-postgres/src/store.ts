@@ -19,6 +19,7 @@ import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
 import { type LoadedRun, type RunKey, RunStore } from "./run-store.ts";
 import { ServerClock } from "./server-clock.ts";
+import { StepTransactions } from "./step-transactions.ts";
 import { closedError } from "./store-errors.ts";
 import { toStoredText } from "./stored-text.ts";
 import { StreamStore } from "./stream-store.ts";
@@ -44,6 +45,7 @@ export interface StoreSettings {
   readonly schema: string;
   readonly namespace: string;
   readonly maxConnections: number;
+  readonly maxTransactions: number;
   readonly notifications: boolean;
   readonly pollMs: number;
   /** How old a reading of the store's clock may be that an append is judged by. */
@@ -71,6 +73,7 @@ export class Store {
   readonly changes: RunChanges;
   readonly bundles: PostgresBundles;
   readonly #purging: BackgroundPurge;
+  readonly transactions: StepTransactions;
   readonly #id = randomUUID();
   readonly #channel: string;
   readonly #listener: NoticeListener | null;
@@ -98,6 +101,7 @@ export class Store {
     this.changes = new RunChanges(this);
     this.bundles = new PostgresBundles(database, settings);
     this.#purging = new BackgroundPurge(database, settings);
+    this.transactions = new StepTransactions(settings.config, settings.location, settings.maxTransactions);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
@@ -227,6 +231,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     await this.#sender?.flushed();
     await listenerStopped;
     await purgingStopped;
+    await this.transactions.close();
     await this.database.close();
     clearInterval(hold);
   }

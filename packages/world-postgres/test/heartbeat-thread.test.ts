@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { World } from "@perdure/world";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { driverFile } from "../src/heartbeat-thread.ts";
 import { creation, worker } from "./request-values.ts";
 import { withClient } from "./server.ts";
 import { Worlds } from "./worlds.ts";
@@ -49,6 +50,14 @@ const beatsOf = (url: string) =>
 /** The sessions of threads, which nothing but their time to live tells from others. */
 const sessions = `SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND query LIKE 'INSERT INTO "perdure".workers%' AND pid <> pg_backend_pid()`;
+
+describe("a bundle that knows no place of its own", () => {
+  it("is told to keep pg out", () => {
+    expect(() => driverFile(undefined)).toThrow(
+      expect.objectContaining({ code: "WORKER_SETUP", hint: expect.stringContaining("out of the bundle") }),
+    );
+  });
+});
 
 describe("the heartbeat thread", () => {
   it("announces the worker and renews its beat, on one connection", async () => {

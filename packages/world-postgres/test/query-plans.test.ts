@@ -1,9 +1,18 @@
-import type { World } from "@perdure/world";
 import { Client } from "pg";
 import { describe, expect, it, vi } from "vitest";
-import { creation, driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import {
+  creation,
+  driverAppend,
+  eagerCreation,
+  hookCreated,
+  id,
+  outsider,
+  payloadFor,
+  streamBatch,
+  worker,
+} from "./request-values.ts";
 import { withClient } from "./server.ts";
-import { Worlds } from "./worlds.ts";
+import { type OpenedWorld, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
 
@@ -32,10 +41,16 @@ INSERT INTO perdure.events (namespace, run_id, position, type, at, committed_at)
 SELECT 'default', 'crowd_' || n, p, 'run_created', n, n FROM generate_series(1, 10000) AS n, generate_series(1, 3) AS p;
 INSERT INTO perdure.hook_tokens (namespace, token_hash, run_id, correlation_id, position)
 SELECT 'default', 'crowd ' || n, 'crowd_' || n, 'hook', 3 FROM generate_series(1, 5000) AS n;
+INSERT INTO perdure.streams (namespace, run_id, name, count, bytes, closed, created_at)
+SELECT 'default', 'crowd_' || n, 's' || s, 3, 6, false, n FROM generate_series(1, 5000) AS n, generate_series(1, 2) AS s;
+INSERT INTO perdure.stream_chunks (namespace, run_id, name, index, payload)
+SELECT 'default', 'crowd_' || n, 's1', i, 'xx' FROM generate_series(1, 5000) AS n, generate_series(0, 2) AS i;
+INSERT INTO perdure.stream_writers (namespace, run_id, name, writer_hash, attempt, delivery, n, first)
+SELECT 'default', 'crowd_' || n, 's1', 'w', 1, 1, 1, 0 FROM generate_series(1, 5000) AS n;
 ANALYZE`;
 
 /** Everything that a world asks of the server, once. */
-async function use(world: World): Promise<void> {
+async function use({ store, world }: OpenedWorld): Promise<void> {
   const driver = { ...worker, workflows: ["workflow 1", "workflow 2"] };
   await world.claims.heartbeat(driver);
   const { storeNow: at } = await world.describe();
@@ -59,16 +74,22 @@ async function use(world: World): Promise<void> {
       }
     }
   }
+  await world.streams.append("crowd_1", streamBatch(outsider("w"), 2, ["a"], { name: "s1" }));
+  await world.streams.read("crowd_1", "s1", { from: -2, limit: 5 });
+  await world.streams.info("crowd_1", "s1");
+  await world.streams.list("crowd_1", { after: "s1", limit: 5 });
+  const reader = { from: 2, changed: () => {}, over: () => {}, failed: () => {} };
+  await store.streams.grown(store.database, [{ runId: "crowd_1", name: "s1", reader }]);
   await world.claims.retire(driver.id);
 }
 
 async function plans(): Promise<ReadonlyMap<string, readonly PlanNode[]>> {
   const url = await worlds.databases.create();
-  const { world } = await worlds.open({ url });
+  const opened = await worlds.open({ url });
   await withClient(url, (client) => client.query(crowd));
   const statements = new Map<string, Statement>();
   const query = vi.spyOn(Client.prototype, "query");
-  await use(world);
+  await use(opened);
   for (const [statement] of query.mock.calls as unknown as readonly (readonly [string | Statement])[]) {
     if (typeof statement === "object") statements.set(statement.text, statement);
   }
@@ -85,7 +106,14 @@ async function plans(): Promise<ReadonlyMap<string, readonly PlanNode[]>> {
 
 const nodesOf = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-const crowded: ReadonlySet<string> = new Set(["runs", "events", "hook_tokens"]);
+const crowded: ReadonlySet<string> = new Set([
+  "runs",
+  "events",
+  "hook_tokens",
+  "streams",
+  "stream_chunks",
+  "stream_writers",
+]);
 
 describe("the statements of a world", () => {
   it("read no large table from end to end, and find due and lost runs by the indexes of exactly those", async () => {

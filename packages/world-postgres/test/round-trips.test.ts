@@ -67,6 +67,17 @@ describe("round trips to the server", () => {
     expect(await countOf(store, () => world.log.append(id("wrun", 1), request))).toEqual(one);
   });
 
+  it("are one for each thing that an idle worker asks", async () => {
+    const { store, world } = await openStarted();
+    const asks = [
+      () => world.claims.claim({ worker, max: 256 }),
+      () => world.claims.poll(worker.id),
+      () => world.claims.poll(worker.id, "held"),
+    ];
+    for (const ask of asks) expect(await countOf(store, ask)).toEqual({ reads: 1, writes: 0, transactions: 0 });
+    expect(await countOf(store, () => world.claims.heartbeat(worker))).toEqual(one);
+  });
+
   it("are two more when somebody else has written in between: the row, and what the fold has not seen", async () => {
     const { store, world, url, at } = await openStarted();
     const { world: other } = await worlds.open({ url });

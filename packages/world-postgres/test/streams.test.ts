@@ -86,7 +86,7 @@ function startWriter(args: readonly string[]): { readonly child: ChildProcess; r
 }
 
 describe("a writer in another process", () => {
-  it.each([true, false])("M1 M6: is followed to the end, with notifications %s", async (notifications) => {
+  it.each([true, false])("C1 C6: is followed to the end, with notifications %s", async (notifications) => {
     const url = await worlds.databases.create();
     const { world } = await worlds.open({ url, notifications, pollMs: 50 });
     await startRun(world, 1);
@@ -102,7 +102,7 @@ describe("a writer in another process", () => {
     expect(await Promise.all(late)).toEqual([0, 1, 499, 999, 999, 750].map((from) => numbers(from, 1_000)));
   });
 
-  it("L2 M3: that is killed leaves what was acknowledged, and the next one goes on behind it", async () => {
+  it("L2 C3: that is killed leaves what was acknowledged, and the next one goes on behind it", async () => {
     const url = await worlds.databases.create();
     const { world } = await worlds.open({ url });
     await startRun(world, 1);
@@ -118,7 +118,7 @@ describe("a writer in another process", () => {
 });
 
 describe("10,000 chunks", () => {
-  it("M1: are written in batches and read in pages, whole and from any index", async () => {
+  it("C1: are written in batches and read in pages, whole and from any index", async () => {
     const [one, two] = await worlds.openTwo();
     await startRun(one, 1);
     for (let n = 1; n <= 10; n += 1) {
@@ -131,7 +131,7 @@ describe("10,000 chunks", () => {
     expect(await tail(two, 1, -10)).toEqual(numbers(9_990, 10_000));
   });
 
-  it("M7: of a page are as many as it takes, in chunks of any size", async () => {
+  it("C7: of a page are as many as it takes, in chunks of any size", async () => {
     const [one, two] = await worlds.openTwo();
     await startRun(one, 1);
     const large = Buffer.alloc(3 * 1024 * 1024, "x");
@@ -153,7 +153,7 @@ describe("10,000 chunks", () => {
 });
 
 describe("a zombie writer", () => {
-  it("M4: whose append reaches the server only after the takeover writes nothing", async () => {
+  it("C4: whose append reaches the server only after the takeover writes nothing", async () => {
     const proxy = await worlds.openProxy();
     const { world: zombie } = await worlds.open({ url: proxy.url, notifications: false });
     const { world: next } = await worlds.open({ url: proxy.target });
@@ -180,7 +180,7 @@ describe("a zombie writer", () => {
 });
 
 describe("an answer that is lost after the commit", () => {
-  it("M2: leaves the outcome unknown; the batch that is sent again is written once", async () => {
+  it("C2: leaves the outcome unknown; the batch that is sent again is written once", async () => {
     const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     const { world: other } = await worlds.open({ url: proxy.target });
@@ -197,7 +197,7 @@ describe("an answer that is lost after the commit", () => {
 });
 
 describe("a request that is late", () => {
-  it("M2: is written once, though it was sent again and was written meanwhile", async () => {
+  it("C2: is written once, though it was sent again and was written meanwhile", async () => {
     const proxy = await worlds.openProxy();
     const { world } = await worlds.open({ url: proxy.url, notifications: false });
     await startRun(world, 1);
@@ -245,7 +245,7 @@ describe("a stream and its run", () => {
     expect(left).toEqual({ streams: 1, writers: 1, chunks: 2 });
   });
 
-  it("M7: that somebody keeps locked delays no stream of another run", async () => {
+  it("C7: that somebody keeps locked delays no stream of another run", async () => {
     const url = await worlds.databases.create();
     const { world } = await worlds.open({ url });
     for (const n of [1, 2]) await startRun(world, n);

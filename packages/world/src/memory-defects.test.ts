@@ -9,7 +9,9 @@ import { conformanceGroups, runCase, type StoreClock } from "./conformance/test-
 import type { LogEvent } from "./events.ts";
 import type { MemorySpace, StoredRun } from "./memory/memory-space.ts";
 import type { MemoryStore } from "./memory-world.ts";
-import type { RunRecord } from "./run-record.ts";
+import { isEnded, type RunRecord } from "./run-record.ts";
+import { streamWriterId } from "./stream-rules.ts";
+import type { WorldStreams } from "./streams.ts";
 import type { CreateRequest, World, WorldClaims, WorldLog, WorldRuns } from "./world.ts";
 
 type Append = WorldLog["append"];
@@ -25,6 +27,11 @@ const withRuns = (world: World, runs: Partial<WorldRuns>): World => ({ ...world,
 const withClaims = (world: World, claims: Partial<WorldClaims>): World => ({
   ...world,
   claims: { ...world.claims, ...claims },
+});
+
+const withStreams = (world: World, streams: Partial<WorldStreams>): World => ({
+  ...world,
+  streams: { ...world.streams, ...streams },
 });
 
 /** Changes a row behind the rules' back. */
@@ -336,6 +343,85 @@ const defects: Readonly<Record<string, Defect>> = {
       get: async (id) => space.bundles.get(id) ?? null,
     },
   }),
+  "a batch of chunks that is sent again is written again": (world, space) =>
+    withStreams(world, {
+      append(runId, request) {
+        const marks = space.runs.get(runId)?.streams.get(request.name)?.marks;
+        const id = streamWriterId(request.writer);
+        const mark = marks?.get(id);
+        if (mark !== undefined && mark.n === request.n) marks?.set(id, { ...mark, n: mark.n - 1 });
+        return world.streams.append(runId, request);
+      },
+    }),
+  "a writer that was overtaken still writes": (world, space) =>
+    withStreams(world, {
+      append(runId, request) {
+        const { writer } = request;
+        const step = writer.by === "step" ? space.runs.get(runId)?.view.entityOf("step", writer.step) : undefined;
+        if (writer.by !== "step" || step === undefined) return world.streams.append(runId, request);
+        const { attempt, delivery } = step;
+        return world.streams.append(runId, { ...request, writer: { ...writer, attempt, delivery } });
+      },
+    }),
+  "a stream outlives its run": (world, space) =>
+    withStreams(world, {
+      async append(runId, request) {
+        const stored = space.runs.get(runId);
+        const status = stored?.run.status;
+        if (stored === undefined || status === undefined || !isEnded(status))
+          return world.streams.append(runId, request);
+        Object.assign(stored, { run: { ...stored.run, status: "running" } });
+        const result = await world.streams.append(runId, request);
+        Object.assign(stored, { run: { ...stored.run, status } });
+        return result;
+      },
+    }),
+  "a second close replaces the first": (world, space) =>
+    withStreams(world, {
+      async append(runId, request) {
+        const result = await world.streams.append(runId, request);
+        const stream = space.runs.get(runId)?.streams.get(request.name);
+        if (stream !== undefined && request.close !== null) stream.closed = request.close;
+        return result;
+      },
+    }),
+  "a page of a stream begins one chunk late": (world) =>
+    withStreams(world, {
+      read: (runId, name, range) =>
+        world.streams.read(runId, name, range.from > 0 ? { ...range, from: range.from + 1 } : range),
+    }),
+  "a reader that waits has only its time": (world) =>
+    withStreams(world, {
+      async read(runId, name, range) {
+        await new Promise(setImmediate);
+        return world.streams.read(runId, name, { ...range, waitMs: 0 });
+      },
+    }),
+  "a reader that waits is not told of the end of the run": (world, space) =>
+    withStreams(world, {
+      read(runId, name, range) {
+        const page = world.streams.read(runId, name, range);
+        const stored = space.runs.get(runId);
+        if (stored === undefined) return page;
+        const { setRun } = space;
+        space.setRun = (changed, run) => {
+          const readers = [...changed.readers];
+          changed.readers.clear();
+          setRun.call(space, changed, run);
+          for (const reader of readers) changed.readers.add(reader);
+        };
+        return page;
+      },
+    }),
+  "chunks are kept by reference": (world, space) =>
+    withStreams(world, {
+      async append(runId, request) {
+        const result = await world.streams.append(runId, request);
+        const chunks = space.runs.get(runId)?.streams.get(request.name)?.chunks;
+        if (result.kind === "appended") chunks?.splice(result.first, request.chunks.length, ...request.chunks);
+        return result;
+      },
+    }),
   "a closed world goes on": (world) => ({ ...world, close: async () => undefined }),
   "nobody is told of outside events": (world) => ({
     ...world,

@@ -138,7 +138,7 @@ function play(stream: PureStream, move: Move): void {
 
 const turnOf = (writer: StreamWriter): number => (writer.by === "step" ? writer.attempt * 1_000 + writer.delivery : 0);
 
-test("M1 M2 M4: each writer's batches stand once and in order, and no execution of a step after a later one", () => {
+test("C1 C2 C4: each writer's batches stand once and in order, and no execution of a step after a later one", () => {
   fc.assert(
     fc.property(fc.array(anyMove, { maxLength: 60 }), (moves) => {
       const stream = new PureStream();

@@ -1,4 +1,4 @@
-import type { AppendRequest, AppendResult, Refused } from "./append.ts";
+import type { AppendRequest, AppendResult, ExecutorAppend, Refused } from "./append.ts";
 import type { LogEvent, NewDecision, NewFact, RunCreatedData } from "./events.ts";
 import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
 import type { WorldStreams } from "./streams.ts";
@@ -241,6 +241,34 @@ export interface WorldTransactions {
    * transaction itself rejects with is passed on as it is.
    */
   create(transaction: TransactionClient, request: Omit<CreateRequest, "eager">): Promise<TransactedCreation>;
+  /**
+   * Begin a transaction, run `body` in it, and commit what it wrote together with the append that it resolves to. The append
+   * is judged last, by the rules of an executor's; when it is not written now, the transaction is rolled back: `refused`, or
+   * `appended` by an earlier call with the same key. What `body` or the commit rejects with is passed on, after a rollback;
+   * a `StoreError` whose outcome is `unknown` says that the commit may have been made.
+   */
+  append(runId: string, body: (transaction: StepTransaction) => Promise<ExecutorAppend>): Promise<AppendResult>;
+}
+
+/** A transaction that a store has begun, for a body that runs in it. Of no use after the body. */
+export interface StepTransaction extends TransactionClient {
+  /** Runs one statement, with values in the place of `$1`, `$2` …; a row has a property for each column. */
+  query<Row = Record<string, unknown>>(
+    statement: string | StatementConfig,
+    values?: readonly unknown[],
+  ): Promise<StatementResult<Row>>;
+}
+
+/** A statement with its values; what else it holds is the client's own. */
+export interface StatementConfig {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+/** What a statement came to. */
+export interface StatementResult<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number | null;
 }
 
 /** How a creation inside of a transaction ended. `existing`: that run holds the key. */

@@ -371,6 +371,11 @@ export class RunMachine {
       const reason = parkReasons[outcome.kind];
       const position = this.#held.work.steps.get(correlationId)?.position ?? null;
       this.#closing ??= { kind: "park", fault: { reason, detail: outcome.detail, position } };
+    } else if (outcome.kind === "recorded") {
+      this.#heardOf(outcome.tail);
+    } else if (outcome.kind === "refused") {
+      // The log says why; an answer that is on its way will bring it as well.
+      return this.#state.kind === "ready" ? this.#load() : [];
     } else {
       this.#held.keepResult(finished);
     }

@@ -5,6 +5,10 @@ export type StepOutcome =
   | { readonly kind: "failed"; readonly payload: Uint8Array; readonly code: StepFailureCode }
   /** To be tried again `delayMs` from now, as the next attempt. */
   | { readonly kind: "retrying"; readonly payload: Uint8Array; readonly delayMs: number }
+  /** The store has recorded the result already, together with what the body wrote; the log reaches this position at least. */
+  | { readonly kind: "recorded"; readonly tail: number }
+  /** The store takes no result of this start: the run has ended, or another start has taken its place. */
+  | { readonly kind: "refused" }
   /** The step is not registered in this process. */
   | { readonly kind: "unregistered"; readonly detail: string }
   /** The step takes other parameters in this process than those that the call was recorded with. */

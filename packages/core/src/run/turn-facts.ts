@@ -59,6 +59,8 @@ export function resultFact(finished: StepFinished, storeNow: number): FactAtHand
       const next = { attempt: attempt + 1, retryAt: storeNow + outcome.delayMs };
       return fact("step_retrying", correlationId, next, outcome.payload);
     }
+    case "recorded":
+    case "refused":
     case "unregistered":
     case "reshaped":
     case "undecodable":

@@ -1,6 +1,7 @@
 /** What a running step body can ask about itself. Lives in AsyncLocalStorage, so nested calls see it too. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { NotInStepContextError, NotInWorkflowOrStepContextError } from "@perdure/errors";
+import type { StepTransaction } from "@perdure/world";
 
 /** What `getStepMetadata()` gives inside a step. */
 export interface StepMetadata {
@@ -30,6 +31,8 @@ export interface WorkflowMetadata {
 export interface StepContext {
   readonly step: StepMetadata;
   readonly workflow: WorkflowMetadata;
+  /** The transaction that the step has declared to run in; null without one. */
+  readonly transaction: StepTransaction | null;
 }
 
 const storage = new AsyncLocalStorage<StepContext>();
@@ -41,6 +44,24 @@ export function getStepMetadata(): StepMetadata {
   const context = storage.getStore();
   if (context === undefined) throw new NotInStepContextError("getStepMetadata");
   return context.step;
+}
+
+/**
+ * The transaction of the step that is running, which the step declares by `theStep.transaction = true`. What is written
+ * through it is committed together with the step's result, or not at all. Throws `NotInStepContextError` anywhere else.
+ *
+ * @example
+ * async function charge(order: Order) {
+ *   "use step";
+ *   const tx = getStepTransaction();
+ *   await tx.query("UPDATE accounts SET balance = balance - $1 WHERE id = $2", [order.total, order.account]);
+ * }
+ * charge.transaction = true;
+ */
+export function getStepTransaction(): StepTransaction {
+  const transaction = storage.getStore()?.transaction ?? null;
+  if (transaction === null) throw new NotInStepContextError("getStepTransaction", "transactional");
+  return transaction;
 }
 
 /** About the run that the current step belongs to. Throws `NotInWorkflowOrStepContextError` anywhere else. */

@@ -4,8 +4,15 @@
  * The body runs with the step's metadata in an AsyncLocalStorage of ours and with nothing of its caller's, whoever that
  * happens to be.
  */
-import { FatalError, PerdureError, RetryableError, SerializationError } from "@perdure/errors";
+import {
+  FatalError,
+  PerdureError,
+  RetryableError,
+  SerializationError,
+  transactionsMissingError,
+} from "@perdure/errors";
 import { dehydrate, encode, hydrate, packPayload } from "@perdure/serde";
+import type { WorldTransactions } from "@perdure/world";
 import { runInRootScope } from "../realm/root-scope.ts";
 import type { StepTask } from "../run/machine-io.ts";
 import { maxRetriesDefault, retryDelay } from "../run/retry-policy.ts";
@@ -19,7 +26,12 @@ export interface StepEnvironment {
   random(): number;
 }
 
-export async function executeStep(task: StepTask, context: StepContext, env: StepEnvironment): Promise<StepOutcome> {
+export async function executeStep(
+  task: StepTask,
+  context: StepContext,
+  env: StepEnvironment,
+  transactions?: WorldTransactions,
+): Promise<StepOutcome> {
   const { stepId, name, ordinal, shape } = task.created.data;
   if (!hasStep(stepId)) {
     return { kind: "unregistered", detail: `Step ${stepId} (${name} #${ordinal}) is not registered in this process.` };
@@ -36,12 +48,14 @@ export async function executeStep(task: StepTask, context: StepContext, env: Ste
   } catch (error) {
     return { kind: "undecodable", detail: `The arguments of ${name} #${ordinal} cannot be read: ${nameOf(error)}.` };
   }
+  const resultOf = async (scope: StepContext): Promise<Uint8Array> => {
+    const result = await runBody(step.fn, args as never[], scope);
+    return dehydrate(result, `the result of step ${name} #${ordinal} (${step.file}:${step.line})`);
+  };
   try {
-    const result = await runBody(step.fn, args as never[], context);
-    return {
-      kind: "completed",
-      payload: dehydrate(result, `the result of step ${name} #${ordinal} (${step.file}:${step.line})`),
-    };
+    if (!isTransactional(step.fn)) return { kind: "completed", payload: await resultOf(context) };
+    if (transactions === undefined) return final(transactionsMissingError(`Step ${name}`), "FATAL");
+    return await recordInTransaction(task, context, transactions, resultOf);
   } catch (error) {
     return failure(error, step, task, env);
   }
@@ -49,6 +63,36 @@ export async function executeStep(task: StepTask, context: StepContext, env: Ste
 
 function runBody(fn: StepFunction, args: never[], context: StepContext): Promise<unknown> {
   return runInRootScope(() => runInStepContext(context, async () => await fn(...args)));
+}
+
+/** Whether the step declares that its result is to be committed together with what it writes. */
+const isTransactional = (fn: StepFunction): boolean => (fn as { transaction?: unknown }).transaction === true;
+
+/**
+ * The body's writes and its result, in one commit. What the body throws has undone them, and so has a commit that failed. Of
+ * a commit whose outcome is unknown the log knows more than this process: the failure that is reported instead is refused if
+ * the result is in it.
+ */
+async function recordInTransaction(
+  { correlationId, attempt, delivery }: StepTask,
+  context: StepContext,
+  transactions: WorldTransactions,
+  resultOf: (scope: StepContext) => Promise<Uint8Array>,
+): Promise<StepOutcome> {
+  const answer = await transactions.append(context.workflow.workflowRunId, async (transaction) => ({
+    by: "executor",
+    key: `${correlationId}/${attempt}/${delivery}`,
+    attempt,
+    delivery,
+    fact: {
+      type: "step_completed",
+      correlationId,
+      at: null,
+      data: { attempt, delivery },
+      payload: await resultOf({ ...context, transaction }),
+    },
+  }));
+  return answer.kind === "appended" ? { kind: "recorded", tail: answer.tail } : { kind: "refused" };
 }
 
 function failure(error: unknown, step: RegisteredStep, task: StepTask, env: StepEnvironment): StepOutcome {

@@ -3,6 +3,23 @@ import { describe, expect, it } from "vitest";
 import { Harness, program } from "./harness.testing.ts";
 import { workerSettings } from "./settings.ts";
 
+describe("a run with very many ready steps", () => {
+  it("starves no other run of its worker", async () => {
+    const harness = new Harness({ stepsPerWorker: 4, stepsPerRun: 4 });
+    const worker = await harness.worker();
+    const work = () => new Promise<void>((resolve) => harness.env.setTimer(10, resolve));
+    const many = program(
+      `async (count) => { const work = step("work"); await Promise.all(Array.from({ length: count }, () => work())); return count; }`,
+      { work },
+    );
+    const large = await harness.start(worker, many, [1_000]);
+    const small = await harness.start(worker, many, [3]);
+    expect(await harness.result(small, 1_000)).toBe(3);
+    expect((await harness.record(large)).status).toBe("running");
+    expect(await harness.result(large, 60_000)).toBe(1_000);
+  });
+});
+
 describe("a step that names a queue", () => {
   it("shares the slots of the queue with the steps of other runs", async () => {
     const harness = new Harness({ queues: { mail: 2 } });

@@ -27,5 +27,6 @@ export function stepContext(scope: {
       url: "",
       features: { encryption: false },
     },
+    transaction: null,
   };
 }

@@ -394,11 +394,11 @@ export class EngineWorker {
   }
 
   #runStep(runId: string, task: StepTask, signal: () => AbortSignal): Promise<StepOutcome> {
-    const { env } = this.#parts;
+    const { env, world } = this.#parts;
     return new Promise((resolve) => {
       this.#slots.submit({ runId, queue: queueOf(task.created.data.stepId) }, (done) => {
         const context = stepContext({ runId, task, signal, now: env.now() });
-        void executeStep(task, context, env).then((outcome) => {
+        void executeStep(task, context, env, world.transactions).then((outcome) => {
           done();
           resolve(outcome);
         });

@@ -13,7 +13,7 @@ import {
   WorkflowStuckError,
 } from "@perdure/errors";
 import { createHook } from "./hook.ts";
-import { getStepMetadata, getWorkflowMetadata } from "./metadata.ts";
+import { getStepMetadata, getStepTransaction, getWorkflowMetadata } from "./metadata.ts";
 import { sleep } from "./sleep.ts";
 import { callStep } from "./step.ts";
 
@@ -38,6 +38,7 @@ export const guestApi = {
     WorkflowStuckError,
     createHook,
     getStepMetadata,
+    getStepTransaction,
     getWorkflowMetadata,
     sleep,
   },

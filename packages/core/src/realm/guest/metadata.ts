@@ -28,3 +28,8 @@ export function getWorkflowMetadata(): WorkflowMetadata {
 export function getStepMetadata(): never {
   throw new NotInStepContextError("getStepMetadata");
 }
+
+/** Always throws `NotInStepContextError`: this is workflow code. */
+export function getStepTransaction(): never {
+  throw new NotInStepContextError("getStepTransaction", "transactional");
+}
