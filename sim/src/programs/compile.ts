@@ -15,6 +15,8 @@ export interface CompiledProgram {
   readonly steps: ReadonlyMap<string, string>;
   /** Ids of steps to the retries that the engine grants them. */
   readonly maxRetries: ReadonlyMap<string, number>;
+  /** Ids of steps that declare a transaction; default: none. */
+  readonly transactional?: ReadonlySet<string>;
 }
 
 /** Programs that are kept, those used last. */

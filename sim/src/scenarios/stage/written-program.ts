@@ -16,10 +16,13 @@ export interface WrittenProgram {
   readonly steps?: Readonly<Record<string, StepScript>>;
   /** Retries of a step that has not the default. */
   readonly maxRetries?: Readonly<Record<string, number>>;
+  /** Names of steps that declare a transaction. */
+  readonly transactional?: readonly string[];
 }
 
 /** The build of an application that holds this workflow alone. */
-export function buildOf({ workflow, steps = {}, maxRetries = {} }: WrittenProgram): CompiledProgram {
+export function buildOf(program: WrittenProgram): CompiledProgram {
+  const { workflow, steps = {}, maxRetries = {}, transactional = [] } = program;
   const idOf = (name: string): string => `step//./test//${name}`;
   return {
     source: workflow,
@@ -27,6 +30,7 @@ export function buildOf({ workflow, steps = {}, maxRetries = {} }: WrittenProgra
     workflowId,
     steps: new Map(Object.keys(steps).map((name) => [idOf(name), name])),
     maxRetries: new Map(Object.entries(maxRetries).map(([name, count]) => [idOf(name), count])),
+    transactional: new Set(transactional.map(idOf)),
   };
 }
 
