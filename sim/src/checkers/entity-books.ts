@@ -120,7 +120,8 @@ export class EntityBooks {
       Object.assign(step, { delivery: event.data.delivery, epoch: event.epoch, retryAt: 0 });
       return;
     }
-    if (step.epoch !== event.epoch)
+    // An executor holds no claim, and answers for the start alone.
+    if (event.epoch !== null && step.epoch !== event.epoch)
       this.#report("S4", `${type} at ${position} is of a claim that does not own the attempt`);
     if (event.type === "step_retrying") {
       if (event.data.attempt !== step.attempt + 1)

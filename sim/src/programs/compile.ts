@@ -17,6 +17,8 @@ export interface CompiledProgram {
   readonly shapes: ReadonlyMap<string, string>;
   /** Ids of steps to the retries that the engine grants them. */
   readonly maxRetries: ReadonlyMap<string, number>;
+  /** Ids of steps that declare a transaction; default: none. */
+  readonly transactional?: ReadonlySet<string>;
 }
 
 /** Programs that are kept, those used last. */

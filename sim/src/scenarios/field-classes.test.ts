@@ -5,10 +5,11 @@ import { scenarios as hooks } from "./hooks.ts";
 import { scenarios as order } from "./order.ts";
 import { scenarios as steps } from "./steps.ts";
 import { scenarios as storeFailures } from "./store-failures.ts";
+import { scenarios as transactions } from "./transactions.ts";
 import { scenarios as upgrades } from "./upgrades.ts";
 import { scenarios as wakeUps } from "./wake-ups.ts";
 
-const scenarios = [order, hooks, steps, wakeUps, budgets, storeFailures, upgrades].flat();
+const scenarios = [order, hooks, steps, wakeUps, budgets, storeFailures, transactions, upgrades].flat();
 
 it("shows each of the seventeen classes, and every scenario once", () => {
   expect(Object.keys(fieldClasses)).toHaveLength(17);

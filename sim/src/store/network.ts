@@ -33,6 +33,14 @@ export interface NetworkParts {
   readonly hints: boolean;
 }
 
+/** The start of a step whose writes were committed. */
+export interface Commit {
+  readonly runId: string;
+  readonly correlationId: string;
+  readonly attempt: number;
+  readonly delivery: number;
+}
+
 interface Call<T> {
   readonly from: Participant;
   readonly operation: Operation;
@@ -61,6 +69,8 @@ export class Network {
   outageUntil = 0;
   /** Until this moment hints are lost. */
   hintsLostUntil = 0;
+  /** What transactional steps have committed, in order. */
+  readonly commits: Commit[] = [];
   readonly #parts: NetworkParts;
   /** Hints that are under way. */
   readonly #hints = new Set<() => void>();
@@ -137,7 +147,29 @@ export class Network {
       park: (runId, epoch, parked) =>
         call("park", () => claims.park(runId, epoch, parked, () => inner.park(runId, epoch, parked))),
       unpark: (runId) => call("unpark", () => inner.unpark(runId)),
+      transactions: this.#transactions(from, inner),
       wake: { listen: (callback) => this.#listen(from, inner, callback) },
+    };
+  }
+
+  /** What a body has written is committed together with its result, at the moment when the store takes that. */
+  #transactions(from: Participant, inner: World): NonNullable<World["transactions"]> {
+    const { claims } = this.#parts;
+    return {
+      create: () => Promise.reject(unavailable("none")),
+      append: async (runId, body) => {
+        const request = await body({ query: async () => ({ rows: [], rowCount: 0 }) });
+        const { attempt, delivery, fact } = request;
+        const apply = async (): Promise<AppendResult> => {
+          const before = this.#parts.store.run(runId)?.run.tail ?? 0;
+          const answer = await claims.append(runId, request, () => inner.log.append(runId, request));
+          if (answer.kind === "appended" && answer.tail > before) {
+            this.commits.push({ runId, correlationId: fact.correlationId ?? "", attempt, delivery });
+          }
+          return answer;
+        };
+        return await this.#call(from, operationOf(request), apply, runId);
+      },
     };
   }
 
@@ -267,6 +299,7 @@ export class Network {
 
 const nothing: ReadonlySet<Fault> = new Set();
 
+/** A result by an executor is one fact under a key of its sender's, as a payload is. */
 function operationOf(request: AppendRequest): Operation {
   if (request.by !== "driver") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
   if (request.ifTail !== null) return "append.speculative";

@@ -18,10 +18,13 @@ export interface WrittenProgram {
   readonly shapes?: Readonly<Record<string, string>>;
   /** Retries of a step that has not the default. */
   readonly maxRetries?: Readonly<Record<string, number>>;
+  /** Names of steps that declare a transaction. */
+  readonly transactional?: readonly string[];
 }
 
 /** The build of an application that holds this workflow alone. */
-export function buildOf({ workflow, steps = {}, shapes = {}, maxRetries = {} }: WrittenProgram): CompiledProgram {
+export function buildOf(program: WrittenProgram): CompiledProgram {
+  const { workflow, steps = {}, shapes = {}, maxRetries = {}, transactional = [] } = program;
   const idOf = (name: string): string => `step//./test//${name}`;
   return {
     source: workflow,
@@ -30,6 +33,7 @@ export function buildOf({ workflow, steps = {}, shapes = {}, maxRetries = {} }: 
     steps: new Map(Object.keys(steps).map((name) => [idOf(name), name])),
     shapes: new Map(Object.entries(shapes).map(([name, shape]) => [idOf(name), shape])),
     maxRetries: new Map(Object.entries(maxRetries).map(([name, count]) => [idOf(name), count])),
+    transactional: new Set(transactional.map(idOf)),
   };
 }
 
