@@ -33,7 +33,7 @@ function operations(parts: Partial<StoreOperations> = {}): StoreOperations {
         location: status.location,
         from: dryRun ? 0 : 1,
         to: 1,
-        sql: dryRun ? ["CREATE a;", "CREATE b"] : [],
+        sql: dryRun ? ["CREATE a;", "CREATE b;"] : [],
       }),
     status: () => Promise.resolve(status),
     purge: ({ olderThanMs, status: ended }) =>

@@ -53,7 +53,7 @@ export class BackgroundPurge {
 
   async #once(): Promise<void> {
     const parts = [...this.#settings.retention].map(([status, olderThanMs]) => ({ status, olderThanMs }));
-    await this.#purge.run(parts);
+    await this.#purge.run(parts, "leaves");
     if (this.#passes % passesPerCollection === 0) await this.#bundles.run();
     this.#passes += 1;
   }

@@ -43,7 +43,7 @@ export class BundleCollection {
     const fence = await this.#newestTransaction();
     for (let looks = 1; !(await this.#isOver(fence)); looks += 1) {
       if (looks === this.#looksMax) return 0;
-      await pause(lookEveryMs, undefined, { ref: false });
+      await pause(lookEveryMs);
     }
     return this.#erase();
   }

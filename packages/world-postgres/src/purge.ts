@@ -59,17 +59,17 @@ export class Purge {
     this.#isStopped = true;
   }
 
-  /** One pass over what is old enough. It ends early when another process is at it. */
-  async run(parts: readonly PurgePart[]): Promise<PurgeCount> {
+  /** One pass over what is old enough. While another process is at it, the pass waits, or leaves the rest to that one. */
+  async run(parts: readonly PurgePart[], whileOthers: "waits" | "leaves"): Promise<PurgeCount> {
     const total = { runs: 0, events: 0 };
     for (const part of parts) {
       for (let place: Place | null = beginning; place !== null && !this.#isStopped; ) {
         const batch = await this.#batch(part, place);
-        if (batch === null) return total;
-        total.runs += batch.runs;
-        total.events += batch.events;
-        place = batch.next;
-        if (place !== null) await pause(pauseMs, undefined, { ref: false });
+        if (batch === null && whileOthers === "leaves") return total;
+        total.runs += batch?.runs ?? 0;
+        total.events += batch?.events ?? 0;
+        if (batch !== null) place = batch.next;
+        if (place !== null) await pause(pauseMs);
       }
     }
     return total;
