@@ -53,8 +53,8 @@ export class BackgroundPurge {
 
   async #once(): Promise<void> {
     const parts = [...this.#settings.retention].map(([status, olderThanMs]) => ({ status, olderThanMs }));
-    await this.#purge.run(parts, "leaves");
-    if (this.#passes % passesPerCollection === 0) await this.#bundles.run();
+    await this.#purge.run(parts, "background");
+    if (this.#passes % passesPerCollection === 0) await this.#bundles.run("background");
     this.#passes += 1;
   }
 

@@ -15,7 +15,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "./database.ts";
-import { isAlone } from "./purge.ts";
+import { isAlone, type Manner } from "./purge.ts";
 import { toStoredText } from "./stored-text.ts";
 
 /** A bundle is let alone for so long after it was stored, in milliseconds: most are needed soon. */
@@ -38,12 +38,12 @@ export class BundleCollection {
   }
 
   /** How many bundles were deleted. */
-  async run(): Promise<number> {
+  async run(manner: Manner): Promise<number> {
     if (!(await this.#doom())) return 0;
     const fence = await this.#newestTransaction();
     for (let looks = 1; !(await this.#isOver(fence)); looks += 1) {
       if (looks === this.#looksMax) return 0;
-      await pause(lookEveryMs);
+      await pause(lookEveryMs, undefined, { ref: manner === "foreground" });
     }
     return this.#erase();
   }

@@ -94,8 +94,8 @@ SELECT 'default', 'old_' || n, 1, 'w', 'w', 'b', 'shared', 'old_' || n, n % 50, 
     const purge = new Purge(store.database, schema, "default");
     const waiting = await store.database.transaction(async (other) => {
       expect(await isAlone(other, schema)).toBe(true);
-      expect(await purge.run(parts, "leaves")).toEqual({ runs: 0, events: 0 });
-      return { purged: purge.run(parts, "waits") };
+      expect(await purge.run(parts, "background")).toEqual({ runs: 0, events: 0 });
+      return { purged: purge.run(parts, "foreground") };
     });
     expect(await waiting.purged).toEqual({ runs: 1, events: 2 });
   });
