@@ -51,7 +51,7 @@ export interface MigrateCommand {
   readonly json: boolean;
 }
 
-export interface StatusCommand {
+interface StatusCommand {
   readonly name: "postgres status";
   readonly json: boolean;
 }

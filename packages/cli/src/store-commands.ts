@@ -44,7 +44,7 @@ function printMigration({ dryRun, json }: MigrateCommand, report: MigrationRepor
   const { location, from, to, sql } = report;
   if (json) print(`${JSON.stringify(report)}\n`);
   else if (sql.length === 0) print(`The tables in ${location} are up to date: version ${from}.\n`);
-  else if (dryRun) for (const statement of sql) print(`${statement.replace(/;?\s*$/, ";")}\n\n`);
+  else if (dryRun) for (const statement of sql) print(`${statement}\n\n`);
   else print(`Migrated ${location} from version ${from} to ${to}.\n`);
 }
 

@@ -32,6 +32,21 @@ export default defineConfig({ world: localWorld({ path: Store.Path }) });`,
     expect(out).toBe(`No runs match in ${project.folder}/.perdure/perdure.db.\n`);
   });
 
+  test("carries what the command line does with a store, which is not opened for it", async () => {
+    const project = new Project({
+      "perdure.config.ts": `const world = (): never => { throw new Error("opened"); };
+const purge = async ({ olderThanMs }: { olderThanMs: number }) => ({ runs: olderThanMs / 1000, events: 0, bundles: 0 });
+export default { world: Object.assign(world, { operations: { backend: "postgres", purge } }) };`,
+    });
+    const { code, out, err } = await project.perdure("postgres", "purge", "--older-than", "1h");
+    expect({ code, out, err }).toEqual({ code: 0, out: "Deleted 3600 runs with 0 events, and 0 bundles.\n", err: "" });
+  });
+
+  test("of the default world offers no such commands", async () => {
+    const { code, err } = await new Project({}).perdure("postgres", "status");
+    expect([code, err]).toEqual([1, expect.stringContaining("offers no commands of its own")]);
+  });
+
   test("names the namespace of the default world", async () => {
     const { code, out } = await list({ "perdure.config.mjs": 'export default { namespace: "blue" };' }, "--json");
     expect([code, out]).toEqual([0, ""]);

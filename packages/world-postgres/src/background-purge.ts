@@ -1,11 +1,15 @@
 /** Deletes what was kept for long enough while a process works: every minute, by one process at a time. */
-import { StoreError } from "@perdure/errors";
+import { StoreError, type StoreFailure } from "@perdure/errors";
 import { BundleCollection } from "./bundle-collection.ts";
 import type { Database } from "./database.ts";
 import { Purge } from "./purge.ts";
 import type { StoreSettings } from "./store.ts";
 
 const everyMs = 60_000;
+
+/** What passes by itself. */
+const passing: ReadonlySet<string> = new Set<StoreFailure>(["STORE_UNAVAILABLE", "STORE_LOCKED", "STORE_CLOSED"]);
+
 /** Bundles are looked after in one pass of so many. */
 const passesPerCollection = 60;
 
@@ -49,14 +53,14 @@ export class BackgroundPurge {
 
   async #once(): Promise<void> {
     const parts = [...this.#settings.retention].map(([status, olderThanMs]) => ({ status, olderThanMs }));
-    await this.#purge.run(parts);
-    if (this.#passes % passesPerCollection === 0) await this.#bundles.run();
+    await this.#purge.run(parts, "background");
+    if (this.#passes % passesPerCollection === 0) await this.#bundles.run("background");
     this.#passes += 1;
   }
 
-  /** A store that is out of reach is told by everything else. What stays wrong is said once. */
+  /** What stays wrong, such as a missing privilege, is said once. */
   #failed(error: unknown): void {
-    if (this.#hasWarned || (StoreError.is(error) && error.code === "STORE_UNAVAILABLE")) return;
+    if (this.#hasWarned || (StoreError.is(error) && passing.has(error.code))) return;
     this.#hasWarned = true;
     const text = error instanceof Error ? error.message : "a value that is no error was thrown";
     process.emitWarning(`Old runs are not deleted: ${text}`, { type: "PerdureWarning" });

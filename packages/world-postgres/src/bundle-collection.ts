@@ -15,7 +15,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "./database.ts";
-import { isAlone } from "./purge.ts";
+import { isAlone, type Manner } from "./purge.ts";
 import { toStoredText } from "./stored-text.ts";
 
 /** A bundle is let alone for so long after it was stored, in milliseconds: most are needed soon. */
@@ -38,12 +38,12 @@ export class BundleCollection {
   }
 
   /** How many bundles were deleted. */
-  async run(): Promise<number> {
+  async run(manner: Manner): Promise<number> {
     if (!(await this.#doom())) return 0;
     const fence = await this.#newestTransaction();
     for (let looks = 1; !(await this.#isOver(fence)); looks += 1) {
       if (looks === this.#looksMax) return 0;
-      await pause(lookEveryMs, undefined, { ref: false });
+      await pause(lookEveryMs, undefined, { ref: manner === "foreground" });
     }
     return this.#erase();
   }
@@ -51,7 +51,7 @@ export class BundleCollection {
   /** How many bundles a collection would delete. */
   async count(): Promise<number> {
     const [row] = await this.#database.read<{ readonly count: number }>(
-      `SELECT count(*) AS count FROM ${this.#schema}.bundles b WHERE ${this.#isNotNeeded} AND length(b.bytes) > 0`,
+      `SELECT count(*) AS count FROM ${this.#schema}.bundles b WHERE ${this.#isNotNeeded} AND b.bytes IS NOT NULL`,
       [this.#namespace, graceMs],
     );
     return row?.count ?? 0;
@@ -67,7 +67,7 @@ export class BundleCollection {
     return this.#database.transaction(async (queries) => {
       if (!(await isAlone(queries, this.#schema))) return false;
       const rows = await queries.write(
-        `UPDATE ${this.#schema}.bundles b SET doomed = true WHERE ${this.#isNotNeeded} AND length(b.bytes) > 0 RETURNING 1`,
+        `UPDATE ${this.#schema}.bundles b SET doomed = true WHERE ${this.#isNotNeeded} AND b.bytes IS NOT NULL RETURNING 1`,
         [this.#namespace, graceMs],
       );
       return rows.length > 0;
@@ -94,8 +94,8 @@ export class BundleCollection {
   /** The look for runs is a statement of its own: it sees all that was committed until now. */
   async #erase(): Promise<number> {
     const rows = await this.#database.write(
-      `UPDATE ${this.#schema}.bundles b SET bytes = '', signature = NULL
-WHERE ${this.#isNotNeeded} AND b.doomed AND length(b.bytes) > 0 RETURNING 1`,
+      `UPDATE ${this.#schema}.bundles b SET bytes = NULL, signature = NULL
+WHERE ${this.#isNotNeeded} AND b.doomed AND b.bytes IS NOT NULL RETURNING 1`,
       [this.#namespace, graceMs],
     );
     return rows.length;

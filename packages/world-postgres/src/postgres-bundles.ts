@@ -32,7 +32,7 @@ export class PostgresBundles {
 VALUES ($1, $2, $3, $4, ${schema}.store_now()) ON CONFLICT (namespace, id) DO UPDATE
 SET bytes = excluded.bytes, signature = excluded.signature, created_at = excluded.created_at, doomed = false
 WHERE b.doomed OR (excluded.signature IS NOT NULL AND b.signature IS DISTINCT FROM excluded.signature)`;
-    this.#get = `SELECT bytes, signature FROM ${schema}.bundles WHERE namespace = $1 AND id = $2 AND length(bytes) > 0`;
+    this.#get = `SELECT bytes, signature FROM ${schema}.bundles WHERE namespace = $1 AND id = $2 AND bytes IS NOT NULL`;
   }
 
   async put(id: string, bytes: Uint8Array): Promise<void> {

@@ -23,6 +23,12 @@ export interface PurgePart {
   readonly olderThanMs: number;
 }
 
+/**
+ * `foreground`: somebody waits for the outcome, so it waits while another process is at it. `background`: it leaves the
+ * rest to that one, and keeps no process alive.
+ */
+export type Manner = "foreground" | "background";
+
 export interface PurgeCount {
   readonly runs: number;
   readonly events: number;
@@ -59,17 +65,17 @@ export class Purge {
     this.#isStopped = true;
   }
 
-  /** One pass over what is old enough. It ends early when another process is at it. */
-  async run(parts: readonly PurgePart[]): Promise<PurgeCount> {
+  /** One pass over what is old enough. */
+  async run(parts: readonly PurgePart[], manner: Manner): Promise<PurgeCount> {
     const total = { runs: 0, events: 0 };
     for (const part of parts) {
       for (let place: Place | null = beginning; place !== null && !this.#isStopped; ) {
         const batch = await this.#batch(part, place);
-        if (batch === null) return total;
-        total.runs += batch.runs;
-        total.events += batch.events;
-        place = batch.next;
-        if (place !== null) await pause(pauseMs, undefined, { ref: false });
+        if (batch === null && manner === "background") return total;
+        total.runs += batch?.runs ?? 0;
+        total.events += batch?.events ?? 0;
+        if (batch !== null) place = batch.next;
+        if (place !== null) await pause(pauseMs, undefined, { ref: manner === "foreground" });
       }
     }
     return total;

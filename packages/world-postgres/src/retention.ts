@@ -9,7 +9,7 @@ export type Retention = ReadonlyMap<EndedStatus, number>;
 export const endedStatuses: readonly EndedStatus[] = ["completed", "failed", "cancelled"];
 
 /** A worker may still be told of a run that has just ended, and send its last append again: it is kept as long as that. */
-export const retentionMsMin = endedShownMs;
+const retentionMsMin = endedShownMs;
 
 export function retentionOf(options: RetentionOptions = {}): Retention {
   const unknown = Object.keys(options).find((key) => !endedStatuses.some((status) => status === key));

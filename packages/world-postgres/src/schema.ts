@@ -102,25 +102,25 @@ export async function migrate(
       assertUsable(state, database.location, support);
       return done;
     }
-    const statement = await inTurn(database, schema, async (queries) => {
+    const statements = await inTurn(database, schema, async (queries) => {
       // Somebody else may have had a turn meanwhile.
       const step = nextStep(await schemaState(queries, schema), support);
-      return step === null ? null : takeStep(database, queries, schema, step);
+      return step === null ? [] : takeStep(database, queries, schema, step);
     });
-    if (statement !== null) done.push(statement);
+    done.push(...statements);
   }
 }
 
-/** What {@link migrate} would send to a schema in this state. */
+/** What {@link migrate} would send to a schema in this state. Sent by hand, in this order, it does the same. */
 export function plannedSql(state: SchemaState, schema: string, support: SchemaSupport = supported): string[] {
   const { migrations: known } = support;
   const begun = known.find(({ version }) => version === state.begun);
   const scripts = known.filter(({ version }) => version > Math.max(state.version, state.begun ?? 0));
   return [
-    ...(begun?.indexes ?? []).map((index) => indexSql(index, schema)),
+    ...(begun === undefined ? [] : indexesSql(begun, schema)),
     ...scripts.flatMap((step) => [
-      scriptSql(step, schema),
-      ...(step.indexes ?? []).map((index) => indexSql(index, schema)),
+      asTransaction(scriptSql(step, schema)),
+      ...((step.indexes ?? []).length === 0 ? [] : indexesSql(step, schema)),
     ]),
   ];
 }
@@ -139,24 +139,18 @@ async function takeStep(
   queries: TransactionQueries,
   schema: string,
   { kind, migration }: Step,
-): Promise<string> {
-  const { version, compatibleFrom, indexes = [] } = migration;
+): Promise<readonly string[]> {
   if (kind === "script") {
     const sql = scriptSql(migration, schema);
     await queries.script(sql);
-    await queries.write(
-      `INSERT INTO ${schema}.migrations (version, compatible_from, applied_at)
-VALUES ($1, $2, CASE WHEN $3::boolean THEN clock_timestamp() END)`,
-      [version, compatibleFrom, indexes.length === 0],
-    );
-    return sql;
+    return [asTransaction(sql)];
   }
   // The statement before keeps its snapshot until the next one, and building an index waits for whoever has an old snapshot.
   // A statement without parameters leaves none.
   await queries.script("SELECT 1");
-  for (const index of indexes) await buildIndex(database, schema, index);
-  await queries.write(`UPDATE ${schema}.migrations SET applied_at = clock_timestamp() WHERE version = $1`, [version]);
-  return indexes.map((index) => indexSql(index, schema)).join("\n");
+  for (const index of migration.indexes ?? []) await buildIndex(database, schema, index);
+  await queries.script(completedSql(migration, schema));
+  return indexesSql(migration, schema);
 }
 
 /** One that was interrupted is there and invalid, and is made anew. */
@@ -211,11 +205,25 @@ CREATE TABLE IF NOT EXISTS ${schema}.migrations (
 );
 `;
 
-const scriptSql = ({ version, sql }: Migration, schema: string): string =>
-  `${version === 1 ? migrationsTable(schema) : ""}${sql.replaceAll("{schema}", schema).trim()}`;
+/** The tables of a version, and the note of it; complete, unless indexes are to follow. */
+function scriptSql({ version, compatibleFrom, sql, indexes = [] }: Migration, schema: string): string {
+  const completed = indexes.length === 0 ? "clock_timestamp()" : "NULL";
+  return `${version === 1 ? migrationsTable(schema) : ""}${sql.replaceAll("{schema}", schema).trim().replace(/;?$/, ";")}
+INSERT INTO ${schema}.migrations (version, compatible_from, applied_at) VALUES (${version}, ${compatibleFrom}, ${completed});`;
+}
+
+const asTransaction = (sql: string): string => `BEGIN;\n${sql}\nCOMMIT;`;
+
+const indexesSql = (migration: Migration, schema: string): readonly string[] => [
+  ...(migration.indexes ?? []).map((index) => `${indexSql(index, schema)};`),
+  completedSql(migration, schema),
+];
 
 const indexSql = ({ name, on }: LateIndex, schema: string): string =>
   `CREATE INDEX CONCURRENTLY "${name}" ${on.replaceAll("{schema}", schema)}`;
+
+const completedSql = ({ version }: Migration, schema: string): string =>
+  `UPDATE ${schema}.migrations SET applied_at = clock_timestamp() WHERE version = ${version};`;
 
 /** Advisory locks are numbers, shared by all programs of a database: 64 bits of a hash keep ours apart. */
 export function advisoryKey(purpose: "migrations" | "purge", schema: string): string {

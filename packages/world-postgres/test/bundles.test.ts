@@ -29,11 +29,11 @@ describe("the collection of bundles", () => {
     await world.runs.create(creationOf(1, "live"));
     await world.runs.create(creationOf(2, "over"));
     await world.log.append(id("wrun", 2), cancellation());
-    expect(await collection(opened).run()).toBe(0);
+    expect(await collection(opened).run("foreground")).toBe(0);
     await ageBundles(url);
     await world.bundles.put("new", code);
     expect(await collection(opened).count()).toBe(2);
-    expect(await collection(opened).run()).toBe(2);
+    expect(await collection(opened).run("foreground")).toBe(2);
     const left = await Promise.all(["live", "over", "unused", "new"].map((bundle) => world.bundles.get(bundle)));
     expect(left).toEqual([code, null, null, code]);
   });
@@ -43,13 +43,13 @@ describe("the collection of bundles", () => {
     const opened = await worlds.open({ url });
     await opened.world.bundles.put("kept in memory", code);
     await ageBundles(url);
-    expect(await collection(opened).run()).toBe(1);
+    expect(await collection(opened).run("foreground")).toBe(1);
     expect((await opened.world.runs.create(creationOf(1, "kept in memory"))).kind).toBe("created");
     expect(await opened.world.bundles.get("kept in memory")).toEqual(code);
     // A process that never stored it is told, and nothing is created.
     await opened.world.log.append(id("wrun", 1), cancellation());
     await ageBundles(url);
-    expect(await collection(opened).run()).toBe(1);
+    expect(await collection(opened).run("foreground")).toBe(1);
     const { world: stranger } = await worlds.open({ url });
     const error = await failure(stranger.runs.create(creationOf(2, "kept in memory")));
     expect([error.code, error.outcome]).toEqual(["STORE_UNSUPPORTED", "none"]);
@@ -64,7 +64,7 @@ describe("the collection of bundles", () => {
     await withClient(url, async (client) => {
       await client.query("BEGIN");
       await client.query(insertRun, ["slow", "wanted"]);
-      const collecting = collection(opened).run();
+      const collecting = collection(opened).run("foreground");
       await doomed(url, "wanted");
       await client.query("COMMIT");
       expect(await collecting).toBe(0);
@@ -80,7 +80,7 @@ describe("the collection of bundles", () => {
     await withClient(url, (locking) =>
       withClient(url, async (starting) => {
         await locking.query("BEGIN; SELECT 1 FROM perdure.bundles FOR UPDATE");
-        const collecting = collection(opened, 2).run();
+        const collecting = collection(opened, 2).run("foreground");
         await waitsForLock(url);
         await starting.query("BEGIN");
         await starting.query(insertRun, ["slow", "wanted"]);
@@ -100,11 +100,11 @@ describe("the collection of bundles", () => {
     await withClient(url, async (client) => {
       await client.query("BEGIN");
       await client.query(insertRun, ["slow", "another"]);
-      expect(await collection(opened, 2).run()).toBe(0);
+      expect(await collection(opened, 2).run("foreground")).toBe(0);
       expect(await opened.world.bundles.get("unused")).toEqual(code);
       await client.query("ROLLBACK");
     });
-    expect(await collection(opened).run()).toBe(1);
+    expect(await collection(opened).run("foreground")).toBe(1);
   });
 
   it.each(["REPEATABLE READ", "SERIALIZABLE"])(
@@ -116,7 +116,7 @@ describe("the collection of bundles", () => {
       await ageBundles(url);
       await withClient(url, async (client) => {
         await client.query(`BEGIN ISOLATION LEVEL ${isolation}; SELECT 1`);
-        expect(await collection(opened).run()).toBe(1);
+        expect(await collection(opened).run("foreground")).toBe(1);
         await expect(client.query(insertRun, ["late", "unused"])).rejects.toMatchObject({ code: "40001" });
       });
     },
@@ -129,7 +129,10 @@ describe("the collection of bundles", () => {
     await starting.bundles.put("contended", code);
     for (let n = 1; n <= 10; n += 1) {
       await ageBundles(url);
-      const [created] = await Promise.all([starting.runs.create(creationOf(n, "contended")), collection(opened).run()]);
+      const [created] = await Promise.all([
+        starting.runs.create(creationOf(n, "contended")),
+        collection(opened).run("foreground"),
+      ]);
       expect(created.kind).toBe("created");
       expect(await opened.world.bundles.get("contended")).toEqual(code);
       await starting.log.append(id("wrun", n), cancellation());

@@ -74,17 +74,24 @@ describe("a migration", () => {
     });
   });
 
-  it("makes by hand what it makes itself, from the SQL of a dry run", async () => {
+  it("can be sent by hand, from the SQL of a dry run", async () => {
     const url = await worlds.databases.create();
-    const planned = plannedSql({ version: 0, begun: null, compatibleFrom: 0 }, schema);
+    const steps = support(second("SELECT 1", [{ name: "runs_late", on: "ON {schema}.runs (namespace, bundle_id)" }]));
+    const planned = plannedSql({ version: 0, begun: null, compatibleFrom: 0 }, schema, steps);
     await withClient(url, async (client) => {
       for (const statement of planned) await client.query(statement);
     });
-    const made = await withDatabase(await worlds.databases.create(), async (database) => {
-      await migrate(database, schema);
-      return shapeOf(database);
+    await withDatabase(await worlds.databases.create(), async (database) => {
+      expect(await migrate(database, schema, steps)).toEqual(planned);
+      const made = { shape: await shapeOf(database), state: await schemaState(database, schema) };
+      const byHand = await withDatabase(url, async (other) => ({
+        shape: await shapeOf(other),
+        state: await schemaState(other, schema),
+      }));
+      expect(byHand).toEqual(made);
     });
-    expect(await withDatabase(url, shapeOf)).toEqual(made);
+    const { world } = await worlds.open({ url, migrate: false });
+    expect((await world.runs.create(creation(1))).kind).toBe("created");
   });
 
   it("builds an index while the table is written to, and makes one that was interrupted anew", async () => {

@@ -10,7 +10,7 @@ const unitMs: Readonly<Record<string, number>> = {
 
 /** The age in milliseconds; null for a text that is none. */
 export function parseAge(text: string): number | null {
-  const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  const [, count, unit] = /^(\d{1,6})([a-z])$/.exec(text) ?? [];
   const perUnit = unit === undefined ? undefined : unitMs[unit];
   return perUnit === undefined ? null : Number(count) * perUnit;
 }

@@ -1,10 +1,12 @@
 /** What a driver does when the store, the outside world or its own code gets in the way. */
-import { StoreError } from "@perdure/errors";
+import { BundleUntrustedError, StoreError } from "@perdure/errors";
 import { dehydrate } from "@perdure/serde";
 import type { AppendRequest, AppendResult, LogEvent, World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
+import { packBundle } from "../realm/bundle.ts";
 import { tokenHash } from "../replay/correlation-id.ts";
 import { Execution } from "../replay/execution.ts";
+import { bundleOf } from "../replay/history.testing.ts";
 import { getStepMetadata } from "../step/context.ts";
 import { registerStep } from "../step/registry.ts";
 import { Harness, program } from "./harness.testing.ts";
@@ -321,6 +323,38 @@ describe("runs that cannot go on", () => {
     expect(status).toBe("running");
     expect(parked).toMatchObject({ reason: "diverged", position: 3 });
     expect(parked?.detail).toContain("add #1");
+  });
+});
+
+describe("a bundle that cannot be trusted", () => {
+  /** A worker that has not seen the run before, and gets this for its bundle. */
+  async function parkedBy(get: (stored: Uint8Array | null) => Uint8Array | null) {
+    const ran = vi.fn(async (a: number, b: number) => a + b);
+    const wrap = (world: World): World => ({
+      ...world,
+      bundles: { ...world.bundles, get: async (id) => get(await world.bundles.get(id)) },
+    });
+    const harness = new Harness({ wrap });
+    const runId = await harness.create(program(sum, { add: ran }), [1]);
+    await harness.worker();
+    await harness.env.advance(2_000);
+    const { parked } = await harness.record(runId);
+    expect(ran).not.toHaveBeenCalled();
+    return { parked, errors: harness.errors };
+  }
+
+  it("is not run when nobody known has signed it, and its run says so", async () => {
+    const { parked, errors } = await parkedBy(() => {
+      throw new BundleUntrustedError("bndl_x", "unsigned");
+    });
+    expect(parked).toMatchObject({ reason: "bundle_untrusted", detail: "The bundle bndl_x is unsigned." });
+    expect(errors).toMatchObject([{ code: "RUN_PARKED" }]);
+  });
+
+  it("is not run when its content is another than its id says", async () => {
+    const other = packBundle(bundleOf("async () => 42")).bytes;
+    const { parked } = await parkedBy(() => other);
+    expect(parked).toMatchObject({ reason: "undecodable", detail: expect.stringContaining("other content") });
   });
 });
 

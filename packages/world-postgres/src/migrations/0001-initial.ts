@@ -105,7 +105,7 @@ CREATE INDEX hook_tokens_by_run ON {schema}.hook_tokens (run_id, namespace, corr
 CREATE TABLE {schema}.bundles (
   namespace text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
-  bytes bytea NOT NULL,
+  bytes bytea,
   signature bytea,
   created_at bigint NOT NULL,
   doomed boolean NOT NULL DEFAULT false,

@@ -60,5 +60,5 @@ async function purgeOnce(database: Database, settings: StoreSettings, request: P
   const purge = new Purge(database, schema, namespace);
   const bundles = new BundleCollection(database, schema, namespace);
   if (dryRun) return { ...(await purge.count(parts)), bundles: await bundles.count() };
-  return { ...(await purge.run(parts)), bundles: await bundles.run() };
+  return { ...(await purge.run(parts, "foreground")), bundles: await bundles.run("foreground") };
 }

@@ -9,7 +9,10 @@ import { fromStoredText, toStoredText } from "../stored-text.ts";
 export async function readStatus(database: Database, settings: StoreSettings): Promise<StoreStatus> {
   const { schema, location, namespace } = settings;
   const key = toStoredText(namespace);
-  const [server] = await database.read<{ readonly version: string }>("SELECT version() AS version", []);
+  const [server] = await database.read<{ readonly version: string }>(
+    "SELECT 'PostgreSQL ' || current_setting('server_version') AS version",
+    [],
+  );
   const { version } = await schemaState(database, schema);
   return {
     location,
