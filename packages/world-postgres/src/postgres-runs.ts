@@ -17,6 +17,7 @@ import { listed, type RunRow, runColumns, versionedRun } from "./run-rows.ts";
 import { isSettled, type Store } from "./store.ts";
 import { toStoredText } from "./stored-text.ts";
 import { TokenOwners } from "./token-changes.ts";
+import type { Seat } from "./write-lane.ts";
 
 /** The longest delay that a timer of Node takes, in milliseconds. */
 const timerMaxMs = 2 ** 31 - 1;
@@ -52,12 +53,18 @@ async function createRun(store: Store, request: CreateRequest): Promise<CreateRe
   const { eager } = request;
   assertFits(1 + (eager?.facts.length ?? 0) + (eager?.decisions.length ?? 0));
   const tokens = new TokenOwners();
-  const estimate = store.clock.estimate();
-  let reading = estimate === null ? await readClock(store) : { storeNow: estimate, isExact: false };
+  let mustRead = false;
   for (;;) {
-    const result = await tryToCreate(store, request, tokens, reading);
-    if (result !== null) return result;
-    reading = await readClock(store);
+    const seat = await store.lane.seat();
+    try {
+      const estimate = mustRead ? null : store.clock.estimate();
+      const reading = estimate === null ? await readClock(store) : { storeNow: estimate, isExact: false };
+      const result = await tryToCreate(store, request, tokens, reading, seat);
+      if (result !== null) return result;
+    } finally {
+      seat.leave();
+    }
+    mustRead = true;
   }
 }
 
@@ -67,6 +74,7 @@ async function tryToCreate(
   request: CreateRequest,
   tokens: TokenOwners,
   { storeNow, isExact }: Reading,
+  seat: Seat,
 ): Promise<CreateResult | null> {
   const view = RunView.empty();
   const context = { storeNow, tokenOwner: tokens.ask() };
@@ -76,7 +84,7 @@ async function tryToCreate(
     return (await existing(store, request)) ?? (isExact ? verdict : null);
   }
   const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens };
-  const { outcome, now } = await store.lane.write(change);
+  const { outcome, now } = await store.lane.write(change, seat);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
   if (outcome === "bundle") await store.bundles.putAgain(verdict.run.bundleId);

@@ -23,7 +23,7 @@ export interface CacheBounds {
 }
 
 /** 1 to 3 KB for an entry, and 200 bytes for an event if every second one creates an entity: 90 MB at the most. */
-const defaultBounds: CacheBounds = { entries: 10_000, foldedEvents: 300_000 };
+const defaultBounds: CacheBounds = { entries: 25_000, foldedEvents: 500_000 };
 
 interface Entry {
   stored: VersionedRun;

@@ -17,6 +17,7 @@ import type { LoadedRun } from "./run-store.ts";
 import type { RunChange, WriteResult } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { TokenOwners } from "./token-changes.ts";
+import type { Seat } from "./write-lane.ts";
 
 /** After so many tries that others overtook, the row is locked. */
 const overtakenMax = 3;
@@ -158,6 +159,18 @@ class Change<T> {
   }
 
   async attempt(queries: Queries): Promise<Attempt<T>> {
+    const { database, lane } = this.#store;
+    if (queries !== database) return this.#attempt(queries, null);
+    const seat = await lane.seat();
+    try {
+      return await this.#attempt(queries, seat);
+    } finally {
+      seat.leave();
+    }
+  }
+
+  /** `seat`: null in a transaction. */
+  async #attempt(queries: Queries, seat: Seat | null): Promise<Attempt<T>> {
     for (;;) {
       const remembered = this.#remembered();
       const loaded = remembered === null ? await this.#load(queries) : null;
@@ -171,7 +184,7 @@ class Change<T> {
         queries,
       });
       if (judgement.kind !== "answer") {
-        const result = await this.#write(queries, stored, storeNow, judgement);
+        const result = await this.#write(this.#changeOf(judgement, stored, storeNow), queries, seat);
         return { kind: "wrote", judgement, version: stored.version + 1, result };
       }
       if (loaded !== null && this.#tokens.isKnown) return { kind: "done", value: await judgement.answer() };
@@ -238,16 +251,19 @@ class Change<T> {
     this.#tokens.learn(await this.#store.runs.tokenHolders(queries, this.#tokens.asked));
   }
 
-  #write(queries: Queries, stored: VersionedRun, storeNow: number, judgement: Writing<T>): Promise<WriteResult> {
+  #changeOf(judgement: Writing<T>, stored: VersionedRun, storeNow: number): RunChange {
     const isAppend = judgement.kind === "append";
-    const change: RunChange = {
+    return {
       run: runOf(judgement),
       version: stored.version,
       storeNow: isAppend || judgement.needsClock ? storeNow : null,
       append: isAppend ? judgement.admitted : null,
       tokens: this.#tokens,
     };
-    const { database, lane, runs } = this.#store;
-    return queries === database ? lane.write(change) : runs.write(queries, change);
+  }
+
+  #write(change: RunChange, queries: Queries, seat: Seat | null): Promise<WriteResult> {
+    const { lane, runs } = this.#store;
+    return seat === null ? runs.write(queries, change) : lane.write(change, seat);
   }
 }

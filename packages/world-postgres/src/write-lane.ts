@@ -5,7 +5,9 @@
  *    while there is none goes at once: nothing waits for company.
  * G2 A change never fails because of another one. Where the server undoes a statement of several, each of them is sent by
  *    itself, on connections of their own. Only a lost connection is shared: then the outcome of each is unknown.
- * G3 Nobody waits long for a lock, or for much work, of somebody else: a lock that lasts makes a change go by itself, and
+ * G3 A change is judged when its statement is near, and not while thousands are before it: what it was judged by, above all
+ *    the store's clock, would be too old by the time it is sent. So whoever wants to judge takes a seat first.
+ * G4 Nobody waits long for a lock, or for much work, of somebody else: a lock that lasts makes a change go by itself, and
  *    a large change does so from the beginning.
  */
 import type { Queries } from "./database.ts";
@@ -25,6 +27,9 @@ export interface LaneBounds {
  */
 export const laneBounds: LaneBounds = { changes: 128, bytes: 256 * 1024, lockTimeoutMs: 50 };
 
+/** So many statements' changes are judged or under way at a time: the one that is at work, the next, and those in preparation. */
+const statementsSeated = 3;
+
 /** A change above this share of a statement goes by itself. */
 const largeShare = 1 / 4;
 /** What a row and an event take beside their payloads, roughly. */
@@ -43,9 +48,16 @@ export interface ChangeWriter {
   ): Promise<readonly WriteResult[]>;
 }
 
+/** The right to judge a change and to hand it to the lane. */
+export interface Seat {
+  /** Does nothing the second time. */
+  leave(): void;
+}
+
 interface Waiting {
   readonly change: RunChange;
   readonly bytes: number;
+  readonly seat: Seat;
   readonly resolve: (result: WriteResult | Promise<WriteResult>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -56,24 +68,55 @@ export class WriteLane {
   readonly #bounds: LaneBounds;
   #waiting: Waiting[] = [];
   #isSending = false;
+  #seatsFree: number;
+  #seatless: ((seat: Seat) => void)[] = [];
 
   constructor(queries: Queries, writer: ChangeWriter, bounds: LaneBounds = laneBounds) {
     this.#queries = queries;
     this.#writer = writer;
     this.#bounds = bounds;
+    this.#seatsFree = bounds.changes * statementsSeated;
   }
 
-  /** Resolves when it is known what has become of the change. No other change of the same run may be under way. */
-  write(change: RunChange): Promise<WriteResult> {
+  /** Resolves, in the order of the calls, when a change may be judged that is then written. */
+  seat(): Promise<Seat> {
+    if (this.#seatsFree > 0) {
+      this.#seatsFree -= 1;
+      return Promise.resolve(this.#newSeat());
+    }
+    return new Promise((resolve) => this.#seatless.push(resolve));
+  }
+
+  /**
+   * Resolves when it is known what has become of the change, and leaves its seat as soon as others need not wait for it. No
+   * other change of the same run may be under way.
+   */
+  write(change: RunChange, seat: Seat): Promise<WriteResult> {
     const bytes = sizeOf(change);
-    if (bytes > this.#bounds.bytes * largeShare || !mayShare(change)) return this.#alone(change);
+    if (bytes > this.#bounds.bytes * largeShare || !mayShare(change)) {
+      seat.leave();
+      return this.#alone(change);
+    }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, bytes, resolve, reject });
+      this.#waiting.push({ change, bytes, seat, resolve, reject });
       if (this.#isSending) return;
       this.#isSending = true;
       // What else becomes ready in this turn of the event loop goes along.
       setImmediate(() => void this.#sendAll());
     });
+  }
+
+  #newSeat(): Seat {
+    let isTaken = true;
+    return {
+      leave: () => {
+        if (!isTaken) return;
+        isTaken = false;
+        const next = this.#seatless.shift();
+        if (next === undefined) this.#seatsFree += 1;
+        else next(this.#newSeat());
+      },
+    };
   }
 
   #alone(change: RunChange): Promise<WriteResult> {
@@ -110,6 +153,8 @@ export class WriteLane {
         if (isOfStatement(error)) resolve(this.#alone(change));
         else reject(error);
       }
+    } finally {
+      for (const { seat } of batch) seat.leave();
     }
   }
 }

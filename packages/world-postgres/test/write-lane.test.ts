@@ -90,7 +90,7 @@ describe("changes of different runs that are ready together", () => {
     expect(await world.runs.get(id("wrun", 2))).toMatchObject({ parked: { reason: "limit" } });
   });
 
-  it("G3: are not delayed by a large one, which goes by itself", async () => {
+  it("G4: are not delayed by a large one, which goes by itself", async () => {
     const { store, world } = await openWithRuns(0);
     const large = { ...creation(0), input: new Uint8Array(1_000_000).fill(7) };
     const [, writes] = await writesOf(store, () =>
@@ -135,7 +135,7 @@ describe("a change that cannot be written", () => {
       releaseOf(third),
     ];
     const [results, writes] = await writesOf(store, () =>
-      Promise.all(changes.map((change) => store.lane.write(change))),
+      Promise.all(changes.map((change) => store.lane.seat().then((seat) => store.lane.write(change, seat)))),
     );
     expect([results.map(({ outcome }) => outcome), writes]).toEqual([
       ["written", "exists", "tokens", "clock", "written", "stale", "written", "written"],
@@ -174,7 +174,7 @@ describe("a change that cannot be written", () => {
     expect(types[upTo(5).findIndex((n) => id("wrun", n) === holder?.runId)]).toBe("hook_created");
   });
 
-  it("G3: waits by itself for a row that somebody else keeps locked", async () => {
+  it("G4: waits by itself for a row that somebody else keeps locked", async () => {
     const { url, world, at } = await openWithRuns(4);
     await withClient(url, async (client) => {
       await client.query("BEGIN");
