@@ -2,99 +2,24 @@
  * A PostgreSQL server for the tests of one file, with `fsync` on, and databases in it.
  *
  * `PERDURE_TEST_POSTGRES_URL` names a server that runs already, and a user that may create databases. Otherwise one is
- * started, on a socket in a temporary folder, and ends with the process that started it, however that ends.
+ * started.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { lchownSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Client } from "pg";
 import { afterAll } from "vitest";
-import { serverBinaries } from "./server-binaries.ts";
+import { type Access, type PostgresServer, startServer } from "./postgres-server.ts";
 
-export interface TestServer {
-  /** The URL of a database of the server; `user` and `password` other than the server's own are for failures. */
-  url(database: string, as?: { readonly user?: string; readonly password?: string }): string;
-  /** Ends the server as a crash would, and starts it again. */
-  crash(): Promise<void>;
+interface TestServer extends Omit<PostgresServer, "stop"> {
   /** Leaves nothing behind of these databases and users. */
   stop(databases: readonly string[], users: readonly string[]): Promise<void>;
 }
 
-const user = "perdure";
-const password = "the/pass word";
-
-/**
- * Starts the server, says so, and stops it when the standard input ends: that is when its parent stops it or dies. For each
- * line of input the server crashes and is started again. The parameters are the folders of the programs and of the server, and the server's options.
- */
-const script = `
-"$1/initdb" -D "$2/data" -U ${user} -A scram-sha-256 --pwfile="$2/password" -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 &&
-"$1/pg_ctl" -D "$2/data" -w -l "$2/server.log" -o "-k '$2' -p 5432 -c listen_addresses='' $3" start >"$2/start.log" 2>&1 &&
-echo ready &&
-while read -r _; do "$1/pg_ctl" -D "$2/data" -w -m immediate restart >"$2/start.log" 2>&1 && echo ready; done
-"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null 2>&1
-if [ -s "$2/start.log" ]; then rm -rf "$2"; fi
-`;
-
-async function startServer(options: string): Promise<TestServer> {
-  const directory = mkdtempSync(join(tmpdir(), "perdure-pg-"));
-  const runAs = unprivilegedUser();
-  writeFileSync(join(directory, "password"), password);
-  const binaries = serverBinaries(directory);
-  if (runAs !== null) {
-    const files = readdirSync(directory, { recursive: true, encoding: "utf8" });
-    for (const file of ["", ...files]) lchownSync(join(directory, file), runAs.uid, runAs.gid);
-  }
-  // In a session of its own, so that an interrupt from the terminal reaches the tests only.
-  const child = spawn("sh", ["-c", script, "sh", binaries, directory, options], {
-    cwd: directory,
-    detached: true,
-    env: { PATH: process.env["PATH"], LC_ALL: "C" },
-    stdio: ["pipe", "pipe", "inherit"],
-    ...(runAs ?? {}),
-  });
-  const closed = once(child, "close");
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const isReady = async (): Promise<void> => {
-    const line = await lines.next();
-    if (line.value !== "ready") throw new Error(`The server did not start; see the logs in ${directory}.`);
-  };
-  await isReady();
-  return {
-    url: (database, as = {}) => {
-      const authority = `${as.user ?? user}:${encodeURIComponent(as.password ?? password)}@localhost`;
-      return `postgresql://${authority}/${database}?host=${encodeURIComponent(directory)}`;
-    },
-    async crash() {
-      child.stdin.write("crash\n");
-      await isReady();
-    },
-    async stop() {
-      child.stdin.end();
-      await closed;
-    },
-  };
-}
-
-/** PostgreSQL refuses to be run by root: then a user that owns nothing runs it. */
-function unprivilegedUser(): { readonly uid: number; readonly gid: number } | null {
-  if (process.getuid?.() !== 0) return null;
-  const users = readFileSync("/etc/passwd", "utf8").split("\n");
-  const [, , uid, gid] = users.find((line) => line.startsWith("nobody:"))?.split(":") ?? [];
-  if (uid === undefined || gid === undefined) throw new Error("There is no user `nobody` to run the server.");
-  return { uid: Number(uid), gid: Number(gid) };
-}
-
 function runningServer(base: string): TestServer {
   return {
-    url(database, as = {}) {
+    url(database, access = {}) {
       const url = new URL(base);
       url.pathname = `/${database}`;
-      if (as.user !== undefined) url.username = as.user;
-      if (as.password !== undefined) url.password = as.password;
+      if (access.user !== undefined) url.username = access.user;
+      if (access.password !== undefined) url.password = access.password;
       return url.href;
     },
     crash: async () => {
@@ -118,7 +43,7 @@ export class TestDatabases {
   /** With `options`, as for its command line, a server is started in any case. */
   constructor(options = "") {
     const base = options === "" ? process.env["PERDURE_TEST_POSTGRES_URL"] : undefined;
-    this.#server = base === undefined ? startServer(options) : Promise.resolve(runningServer(base));
+    this.#server = base === undefined ? startServer({ options }) : Promise.resolve(runningServer(base));
     // Told by the first test that needs it.
     this.#server.catch(() => {});
     afterAll(async () => {
@@ -131,8 +56,8 @@ export class TestDatabases {
     await (await this.#server).crash();
   }
 
-  async url(database: string, as?: { readonly user?: string; readonly password?: string }): Promise<string> {
-    return (await this.#server).url(database, as);
+  async url(database: string, access?: Access): Promise<string> {
+    return (await this.#server).url(database, access);
   }
 
   /** A new and empty database; the answer is its URL. */

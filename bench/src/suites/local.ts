@@ -1,23 +1,15 @@
-/** The scenarios of the suite `local`: names, sizes and goals. The code of each family is in the file of its name. */
-import { nearestName, UsageError } from "@perdure/errors";
+/** The suite `local`: names, sizes and goals of what is measured on the embedded world. */
+import {
+  scenarioDefaults as defaults,
+  type Goal,
+  ratioAtMost,
+  type Scenario,
+  type Suite,
+  valueAtLeast,
+  valueAtMost,
+} from "../suite.ts";
 
-/** One scenario, as it can be asked for by name. */
-export interface Scenario {
-  readonly name: string;
-  /** The file that holds its code. */
-  readonly family: string;
-  /** What `n` counts, and what is measured. */
-  readonly about: string;
-  readonly sizes: readonly number[];
-  /** Sizes that are added with `--long`. */
-  readonly longSizes: readonly number[];
-  /** Each size gets a process of its own. */
-  readonly processPerSize: boolean;
-}
-
-const defaults = { longSizes: [], processPerSize: false } as const;
-
-export const localScenarios: readonly Scenario[] = [
+const scenarios: readonly Scenario[] = [
   {
     ...defaults,
     name: "sequential",
@@ -36,7 +28,7 @@ export const localScenarios: readonly Scenario[] = [
     ...defaults,
     name: "runs_1_step",
     family: "throughput",
-    about: "n runs of 1 step started at once, until every result is there",
+    about: "n runs of 1 step started at once, until every result is there; also p50 and p99 of a run's own time",
     sizes: [1_000, 10_000],
     longSizes: [100_000],
     processPerSize: true,
@@ -123,30 +115,19 @@ export const localScenarios: readonly Scenario[] = [
   },
 ];
 
-/** A scenario by its name. Throws `UsageError` for a name that none has. */
-export function localScenario(name: string): Scenario {
-  const found = localScenarios.find((scenario) => scenario.name === name);
-  if (found !== undefined) return found;
-  const names = localScenarios.map((scenario) => scenario.name);
-  const nearest = nearestName(name, names);
-  throw new UsageError(`The suite local has no scenario "${name}".`, {
-    hint: `${nearest === null ? "" : `Did you mean "${nearest}"? `}It has: ${names.join(", ")}.`,
-  });
-}
-
-/** What a figure is held against. */
-export interface Goal {
-  readonly of: "value" | "ratio";
-  readonly bound: "at most" | "at least";
-  readonly limit: number;
-}
-
-/** The goal of a row, null where there is none. */
-export function goalOf(scenario: string, n: number): Goal | null {
-  if (scenario === "sequential") return { of: "ratio", bound: "at most", limit: 1.5 };
-  if (scenario === "sequential_flat") return { of: "ratio", bound: "at most", limit: 1.2 };
-  if (scenario === "runs_1_step" && n >= 1_000) return { of: "value", bound: "at least", limit: 8_000 };
-  if (scenario === "cold_replay") return { of: "value", bound: "at most", limit: 150 };
-  if (scenario === "memory_resident") return { of: "value", bound: "at most", limit: 10 };
+function goalOf(scenario: string, n: number): Goal | null {
+  if (scenario === "sequential") return ratioAtMost(1.5);
+  if (scenario === "sequential_flat") return ratioAtMost(1.2);
+  if (scenario === "runs_1_step" && n >= 1_000) return valueAtLeast(8_000);
+  if (scenario === "cold_replay") return valueAtMost(150);
+  if (scenario === "memory_resident") return valueAtMost(10);
   return null;
 }
+
+export const localSuite: Suite = {
+  name: "local",
+  about: "the embedded world: one SQLite file",
+  store: "file",
+  scenarios,
+  goalOf,
+};

@@ -1,0 +1,64 @@
+/**
+ * The PostgreSQL server of a suite: default settings, `fsync` and `synchronous_commit` on, on this machine, with a new
+ * database for each scenario.
+ */
+import { chmodSync } from "node:fs";
+import { createServer } from "node:net";
+import { invariant } from "@perdure/errors";
+import { type PostgresServer, startServer } from "@perdure/world-postgres/postgres-server";
+import { Client } from "pg";
+import type { DatabaseOrder } from "./scenario.ts";
+
+/** Owner: all. Others may pass through: the server runs as another user when this process is root's. */
+const passable = 0o711;
+
+export class BenchServer {
+  readonly #server: PostgresServer;
+  #databases = 0;
+
+  private constructor(server: PostgresServer) {
+    this.#server = server;
+  }
+
+  /** Starts a server with its data in a directory, which the caller removes. */
+  static async start(directory: string): Promise<BenchServer> {
+    chmodSync(directory, passable);
+    return new BenchServer(await startServer({ dataFolder: directory, tcpPort: await freePort() }));
+  }
+
+  /** Does something with a new database. What was written before is in the tables' files when it begins. */
+  async withDatabase<T>(use: (database: DatabaseOrder) => Promise<T>): Promise<T> {
+    this.#databases += 1;
+    const name = `bench_${this.#databases}`;
+    await this.#statements(`CREATE DATABASE ${name}`, "CHECKPOINT");
+    try {
+      return await use({ url: this.#server.url(name), tcpUrl: this.#server.url(name, { over: "tcp" }) });
+    } finally {
+      await this.#statements(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  async #statements(...texts: readonly string[]): Promise<void> {
+    const client = new Client(this.#server.url("postgres"));
+    await client.connect();
+    try {
+      for (const text of texts) await client.query(text);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** A port of TCP loopback that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  invariant(typeof address === "object" && address !== null, "A server on TCP has an address with a port.");
+  return address.port;
+}
