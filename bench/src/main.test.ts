@@ -92,7 +92,7 @@ describe("every scenario of the suite local runs, small, with the built packages
 });
 
 /** One of each kind: an own connection, another process, the server's counters. The others run where there is time. */
-const postgresSample = ["insert_tcp", "sequential_10kb", "remote_hook", "bytes"];
+const postgresSample = ["insert_tcp", "remote_hook", "bytes"];
 
 test("scenarios of the suite postgres run, small, on a server of their own", { timeout: longTestMs }, async () => {
   const names = isLong ? postgresSuite.scenarios.map(({ name }) => name) : postgresSample;

@@ -8,39 +8,13 @@ import {
   valueAtLeast,
   valueAtMost,
 } from "../suite.ts";
+import { shared } from "./shared.ts";
 
 const scenarios: readonly Scenario[] = [
-  {
-    ...defaults,
-    name: "sequential",
-    family: "sequential",
-    about: "one run of n steps, start() to result, by step; the floor is one commit a step",
-    sizes: [10, 100, 1_000, 10_000],
-  },
-  {
-    ...defaults,
-    name: "parallel",
-    family: "parallel",
-    about: "one run that awaits Promise.all of n steps; the floor is one commit of all the bytes",
-    sizes: [10, 100, 1_000, 10_000],
-  },
-  {
-    ...defaults,
-    name: "runs_1_step",
-    family: "throughput",
-    about: "n runs of 1 step started at once, until every result is there; also p50 and p99 of a run's own time",
-    sizes: [1_000, 10_000],
-    longSizes: [100_000],
-    processPerSize: true,
-  },
-  {
-    ...defaults,
-    name: "runs_5_steps",
-    family: "throughput",
-    about: "n runs of 5 steps started at once, until every result is there",
-    sizes: [1_000, 10_000],
-    processPerSize: true,
-  },
+  shared.sequential,
+  { ...shared.parallel, sizes: [...shared.parallel.sizes, 10_000] },
+  { ...shared.runs1Step, longSizes: [100_000] },
+  shared.runs5Steps,
   {
     ...defaults,
     name: "runs_1_step_zod",
@@ -49,13 +23,7 @@ const scenarios: readonly Scenario[] = [
     sizes: [1_000],
     processPerSize: true,
   },
-  {
-    ...defaults,
-    name: "cold_replay",
-    family: "cold-replay",
-    about: "a worker resumes a run that it has never seen, with a log of n events, until its next step begins",
-    sizes: [10_000],
-  },
+  shared.coldReplay,
   {
     ...defaults,
     name: "cold_start",
@@ -78,34 +46,10 @@ const scenarios: readonly Scenario[] = [
     about: "the same in a bundle that imports zod",
     sizes: [100],
   },
-  {
-    ...defaults,
-    name: "start_to_first_step",
-    family: "latency",
-    about: "start() to the first line of the first step's body, n times; the floor is one commit",
-    sizes: [200],
-  },
-  {
-    ...defaults,
-    name: "hook_resume",
-    family: "latency",
-    about: "resumeHook() to the first line of the next step's body, n times; the floor is two commits",
-    sizes: [200],
-  },
-  {
-    ...defaults,
-    name: "sleep_held",
-    family: "sleep",
-    about: "how late n sleeps of 50-500 ms at once end, next step's body included; the floor is a timer and a commit",
-    sizes: [100],
-  },
-  {
-    ...defaults,
-    name: "sleep_released",
-    family: "sleep",
-    about: "the same with the runs given back to the store meanwhile, as longer sleeps are",
-    sizes: [100],
-  },
+  shared.startToFirstStep,
+  shared.hookResume,
+  shared.sleepHeld,
+  shared.sleepReleased,
   {
     ...defaults,
     name: "guard",

@@ -8,6 +8,7 @@ import {
   valueAtLeast,
   valueAtMost,
 } from "../suite.ts";
+import { shared } from "./shared.ts";
 
 const scenarios: readonly Scenario[] = [
   {
@@ -24,13 +25,7 @@ const scenarios: readonly Scenario[] = [
     about: "start() to the result of a workflow without steps, n times; the floor is one commit",
     sizes: [200],
   },
-  {
-    ...defaults,
-    name: "sequential",
-    family: "sequential",
-    about: "one run of n steps, start() to result, by step; the floor is one commit a step",
-    sizes: [10, 100, 1_000, 10_000],
-  },
+  shared.sequential,
   {
     ...defaults,
     name: "sequential_10kb",
@@ -39,13 +34,7 @@ const scenarios: readonly Scenario[] = [
     sizes: [10, 100, 1_000],
     longSizes: [10_000],
   },
-  {
-    ...defaults,
-    name: "parallel",
-    family: "parallel",
-    about: "one run that awaits Promise.all of n steps; the floor is one commit of all the bytes",
-    sizes: [10, 100, 1_000],
-  },
+  shared.parallel,
   {
     ...defaults,
     name: "race",
@@ -53,36 +42,10 @@ const scenarios: readonly Scenario[] = [
     about: "one run that awaits Promise.race of n steps; the floor is one commit of all the bytes",
     sizes: [50],
   },
-  {
-    ...defaults,
-    name: "runs_1_step",
-    family: "throughput",
-    about: "n runs of 1 step started at once, until every result is there; also p50 and p99 of a run's own time",
-    sizes: [1_000, 10_000],
-    processPerSize: true,
-  },
-  {
-    ...defaults,
-    name: "runs_5_steps",
-    family: "throughput",
-    about: "the same with 5 steps",
-    sizes: [1_000, 10_000],
-    processPerSize: true,
-  },
-  {
-    ...defaults,
-    name: "start_to_first_step",
-    family: "latency",
-    about: "start() to the first line of the first step's body, n times; the floor is one commit",
-    sizes: [200],
-  },
-  {
-    ...defaults,
-    name: "hook_resume",
-    family: "latency",
-    about: "resumeHook() to the first line of the next step's body, n times; the floor is two commits",
-    sizes: [200],
-  },
+  shared.runs1Step,
+  shared.runs5Steps,
+  shared.startToFirstStep,
+  shared.hookResume,
   {
     ...defaults,
     name: "hook_to_end",
@@ -104,27 +67,9 @@ const scenarios: readonly Scenario[] = [
     about: "resumeHook() in a process without a worker to the result there, n times; the floor is one commit",
     sizes: [200],
   },
-  {
-    ...defaults,
-    name: "sleep_held",
-    family: "sleep",
-    about: "how late n sleeps of 50-500 ms at once end, next step's body included; the floor is a timer and a commit",
-    sizes: [100],
-  },
-  {
-    ...defaults,
-    name: "sleep_released",
-    family: "sleep",
-    about: "the same with the runs given back to the store meanwhile, as longer sleeps are",
-    sizes: [100],
-  },
-  {
-    ...defaults,
-    name: "cold_replay",
-    family: "cold-replay",
-    about: "a worker resumes a run that it has never seen, with a log of n events, until its next step begins",
-    sizes: [10_000],
-  },
+  shared.sleepHeld,
+  shared.sleepReleased,
+  shared.coldReplay,
   {
     ...defaults,
     name: "idle_worker",
