@@ -3,27 +3,24 @@
  * database for each scenario.
  */
 import { chmodSync } from "node:fs";
-import { createServer } from "node:net";
-import { invariant } from "@perdure/errors";
-import { type PostgresServer, startServer } from "@perdure/world-postgres/postgres-server";
-import { Client } from "pg";
+import { startServer, type TestServer, withClient } from "@perdure/world-postgres/testing";
 import type { DatabaseOrder } from "./scenario.ts";
 
 /** Owner: all. Others may pass through: the server runs as another user when this process is root's. */
 const passable = 0o711;
 
 export class BenchServer {
-  readonly #server: PostgresServer;
+  readonly #server: TestServer;
   #databases = 0;
 
-  private constructor(server: PostgresServer) {
+  private constructor(server: TestServer) {
     this.#server = server;
   }
 
   /** Starts a server with its data in a directory, which the caller removes. */
   static async start(directory: string): Promise<BenchServer> {
     chmodSync(directory, passable);
-    return new BenchServer(await startServer({ dataFolder: directory, tcpPort: await freePort() }));
+    return new BenchServer(await startServer("", { dataFolder: directory, tcp: true }));
   }
 
   /** Does something with a new database. What was written before is in the tables' files when it begins. */
@@ -39,26 +36,12 @@ export class BenchServer {
   }
 
   async stop(): Promise<void> {
-    await this.#server.stop();
+    await this.#server.stop([], []);
   }
 
   async #statements(...texts: readonly string[]): Promise<void> {
-    const client = new Client(this.#server.url("postgres"));
-    await client.connect();
-    try {
+    await withClient(this.#server.url("postgres"), async (client) => {
       for (const text of texts) await client.query(text);
-    } finally {
-      await client.end();
-    }
+    });
   }
-}
-
-/** A port of TCP loopback that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  invariant(typeof address === "object" && address !== null, "A server on TCP has an address with a port.");
-  return address.port;
 }

@@ -1,9 +1,9 @@
-import { startServer } from "@perdure/world-postgres/postgres-server";
+import { startServer } from "@perdure/world-postgres/testing";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { PostgresFloor } from "./postgres-floor.ts";
 
-const server = startServer();
+const server = startServer("");
 // Told by the first test that needs it.
 server.catch(() => {});
 const client = server.then((started) => new Client(started.url("postgres")));
@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await (await client).end();
-  await (await server).stop();
+  await (await server).stop([], []);
 });
 
 async function openFloor(): Promise<PostgresFloor> {

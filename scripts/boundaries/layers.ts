@@ -3,7 +3,7 @@
  * that is missing from it may depend on no other package of the workspace.
  */
 
-const everything = /^(@perdure\/.+|perdure)$/;
+const everything = /^(@perdure\/.+|perdure|perdure-sim)$/;
 
 interface Layer {
   /** The packages this row speaks of. */

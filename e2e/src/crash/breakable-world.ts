@@ -3,6 +3,7 @@
  * it, marks which writes are in flight, and kills the process where the plan says.
  */
 import type { AppendRequest, AppendResult, CreateRequest, World } from "@perdure/world";
+import { acknowledge } from "./acknowledge.ts";
 import type { FaultPoints } from "./fault-points.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StatusFile, StruckWrite } from "./status-file.ts";
@@ -72,19 +73,6 @@ async function append(
 function struckAppend(runId: string, request: AppendRequest): StruckWrite {
   const [epoch, after] = request.by === "driver" ? [request.epoch, request.after] : [0, 0];
   return { kind: "append", runId, epoch, after };
-}
-
-function acknowledge(ledger: Ledger, run: string, request: AppendRequest): void {
-  if (request.by !== "driver") return;
-  for (const fact of request.facts) {
-    const step = fact.correlationId;
-    if (step === null) continue;
-    if (fact.type === "step_completed" || fact.type === "step_failed") {
-      ledger.write({ kind: "ack", run, step, attempt: fact.data.attempt, final: true });
-    } else if (fact.type === "step_retrying") {
-      ledger.write({ kind: "ack", run, step, attempt: fact.data.attempt - 1, final: false });
-    }
-  }
 }
 
 /** The world's own source runs inside of this one. A beat that is struck does not return. */

@@ -29,7 +29,16 @@ export interface AckEntry {
   readonly final: boolean;
 }
 
-export type LedgerEntry = (RunEntry | BodyEntry | AckEntry) & { readonly pid: number };
+/** A worker may drive the run under this epoch, as far as it knows: written before the engine learns of it. */
+export interface ClaimEntry {
+  readonly kind: "claim";
+  readonly run: string;
+  readonly epoch: number;
+}
+
+type UnsignedEntry = RunEntry | BodyEntry | AckEntry | ClaimEntry;
+
+export type LedgerEntry = UnsignedEntry & { readonly pid: number };
 
 export class Ledger {
   readonly #file: number;
@@ -38,7 +47,7 @@ export class Ledger {
     this.#file = openSync(path, "a");
   }
 
-  write(entry: RunEntry | BodyEntry | AckEntry): void {
+  write(entry: UnsignedEntry): void {
     writeSync(this.#file, `${JSON.stringify({ ...entry, pid: process.pid })}\n`);
   }
 }

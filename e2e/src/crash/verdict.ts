@@ -46,7 +46,7 @@ class Bodies {
   #doneAndBegunAgain = 0;
 
   read(entry: LedgerEntry): void {
-    if (entry.kind === "run") return;
+    if (entry.kind === "run" || entry.kind === "claim") return;
     const step = `${entry.run} ${entry.step}`;
     const attempt = `${step} ${entry.attempt}`;
     if (entry.kind === "done") this.#done.add(attempt);

@@ -1,12 +1,12 @@
 /** One worker process, seen from the controller. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
+import { spawnNode } from "../node-process.ts";
 import { type Assignment, environmentOf, statusPath } from "./environment.ts";
 import type { FromWorker, RunOrder, ToWorker } from "./messages.ts";
 import { readStatus, type Status } from "./status-file.ts";
 
 const program = resolve(import.meta.dirname, "worker.ts");
-const packageFolder = resolve(import.meta.dirname, "../..");
 
 export class WorkerProcess {
   readonly assignment: Assignment;
@@ -21,12 +21,7 @@ export class WorkerProcess {
 
   constructor(assignment: Assignment) {
     this.assignment = assignment;
-    const { NODE_OPTIONS: _options, PERDURE_WORKER: _worker, ...inherited } = process.env;
-    const child = spawn(process.execPath, ["--import", "perdure/register", program], {
-      cwd: packageFolder,
-      env: { ...inherited, NO_COLOR: "1", ...environmentOf(assignment) },
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
+    const child = spawnNode(["--import", "perdure/register", program], environmentOf(assignment));
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.complaints += text;

@@ -1,5 +1,5 @@
 /** A store, workers on it, and a client: what the tests of takeover and shutdown work on. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,10 +9,9 @@ import type { LogEvent, RunRecord, World } from "@perdure/world";
 import { getRun, type WorkerOptions } from "perdure/api";
 import { createLocalWorld } from "perdure/config";
 import { onTestFinished } from "vitest";
+import { spawnNode as spawnProgram } from "../node-process.ts";
 import { environmentOf, openGate, storePath } from "./gates.ts";
 import { readJournal, type SignedEntry } from "./journal.ts";
-
-const packageFolder = resolve(import.meta.dirname, "../..");
 
 export interface Ending {
   readonly code: number | null;
@@ -119,12 +118,7 @@ export class RelayBench {
 
 /** A Node process that is gone when the test is. */
 export function spawnNode(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  const { NODE_OPTIONS: _options, PERDURE_WORKER: _worker, ...inherited } = process.env;
-  const child = spawn(process.execPath, args, {
-    cwd: packageFolder,
-    env: { ...inherited, NO_COLOR: "1", ...environment },
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
+  const child = spawnProgram(args, environment);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 }

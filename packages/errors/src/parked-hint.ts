@@ -9,7 +9,7 @@ const hints = {
   needs_step:
     "The step was renamed, moved or removed, or its module is not imported: start a worker that has it, and the run goes on by itself.",
   shape_changed:
-    "The step's parameters changed since the run was started: restore the old ones and unpark the run, or cancel it.",
+    "The step's parameters changed since the run was started: start a worker that has the old ones, and the run goes on by itself. Give the new ones to a step of another name.",
   bundle_missing:
     "The code that started the run is gone: restore the store from a backup and unpark the run, or cancel it.",
   undecodable:

@@ -2,7 +2,7 @@
  * The connections to the server: a pool, and the two ways to use it.
  *
  * A statement outside of a transaction is one round trip and commits by itself. Each statement is prepared once per
- * connection. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
+ * connection, unless a pooler is in between. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
  * What was undone because of others is tried again here.
  */
 import { Client, type ClientBase, type ClientConfig, Pool, types } from "pg";
@@ -47,15 +47,26 @@ export interface TransactionQueries extends Queries {
   script(text: string): Promise<void>;
 }
 
+export interface DatabaseSettings {
+  readonly config: ClientConfig;
+  /** Host, port and database, for people. */
+  readonly location: string;
+  readonly maxConnections: number;
+  /** Whether statements are prepared once per connection. */
+  readonly prepares: boolean;
+}
+
 export class Database implements Queries {
   /** Host, port and database, for people. */
   readonly location: string;
   readonly #pool: Pool;
+  readonly #prepares: boolean;
   readonly #names = new Map<string, string>();
   readonly #onConnectionLost = new Set<() => void>();
 
-  constructor(config: ClientConfig, location: string, maxConnections: number) {
+  constructor({ config, location, maxConnections, prepares }: DatabaseSettings) {
     this.location = location;
+    this.#prepares = prepares;
     const { connectionTimeoutMillis = 0, ...rest } = config;
     this.#pool = new Pool({
       ...rest,
@@ -66,6 +77,8 @@ export class Database implements Queries {
       Client: class extends Client {
         constructor(options?: string | ClientConfig) {
           super(typeof options === "string" ? options : { ...options, connectionTimeoutMillis });
+          // What arrives together with the answer to the log-in is told before whoever asked for the connection has it.
+          this.on("error", () => {});
         }
       },
     });
@@ -119,7 +132,8 @@ export class Database implements Queries {
     }
   }
 
-  #nameOf(text: string): string {
+  #nameOf(text: string): string | undefined {
+    if (!this.#prepares) return undefined;
     const known = this.#names.get(text);
     if (known !== undefined) return known;
     const name = `perdure_${this.#names.size + 1}`;
@@ -136,17 +150,18 @@ export class Database implements Queries {
 class Connection {
   readonly #client: ClientBase;
   readonly #location: string;
-  readonly #nameOf: (text: string) => string;
+  readonly #nameOf: (text: string) => string | undefined;
   isBroken = false;
 
-  constructor(client: ClientBase, location: string, nameOf: (text: string) => string) {
+  constructor(client: ClientBase, location: string, nameOf: (text: string) => string | undefined) {
     this.#client = client;
     this.#location = location;
     this.#nameOf = nameOf;
   }
 
   async query<R extends object>(text: string, values: Values, phase: Phase): Promise<readonly R[]> {
-    const query = { name: this.#nameOf(text), text, values: [...values] };
+    const name = this.#nameOf(text);
+    const query = { text, values: [...values], ...(name === undefined ? {} : { name }) };
     const { rows } = await this.#failing(this.#client.query<R>(query), phase);
     return rows;
   }

@@ -13,6 +13,7 @@ const clockLagMsMax = 5_000;
 /** Checks the options, and fills in what was left out. */
 export function settingsOf(options: PostgresWorldOptions): StoreSettings {
   const { url, namespace = "default", schema = "perdure", timeoutMs = 30_000 } = options;
+  const { pooled = false, directUrl } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new ConfigError(`The schema ${JSON.stringify(schema)} of the PostgreSQL world is no plain identifier.`, {
       hint: "Use lower-case letters, digits and underscores, beginning with a letter, at most 63 in all.",
@@ -27,9 +28,13 @@ export function settingsOf(options: PostgresWorldOptions): StoreSettings {
   };
   const { notifications = true, pollMs = 1_000, maxConnections = 10 } = options;
   const location = locationOf(config);
+  const direct = directUrl === undefined ? null : { ...config, connectionString: directUrl };
+  if (direct !== null) locationOf(direct);
   return {
     config,
     location,
+    prepares: !pooled,
+    listenConfig: direct ?? (pooled ? null : config),
     schema: `"${schema}"`,
     namespace,
     notifications,
@@ -61,8 +66,8 @@ function clientOrNull(config: ClientConfig): Client | null {
 
 /** The connections, with the schema current and the server's settings checked. */
 export async function openStore(settings: StoreSettings, allowUnsafeDurability: boolean): Promise<Store> {
-  const { config, location, maxConnections, schema } = settings;
-  const database = new Database(config, location, maxConnections);
+  const { schema } = settings;
+  const database = new Database(settings);
   try {
     if (!allowUnsafeDurability) await assertDurable(database);
     await migrate(database, schema);

@@ -4,6 +4,13 @@
 export interface PostgresWorldOptions {
   /** `postgresql://user:password@host:port/database`, with the parameters that `pg` knows. */
   readonly url: string;
+  /**
+   * The URL leads to a pooler that gives a session to each transaction, such as PgBouncer in transaction mode; default
+   * false. Then nothing is asked of a session that outlasts a transaction.
+   */
+  readonly pooled?: boolean;
+  /** The URL of the same database past the pooler, to hear notifications; without it, changes are polled for. */
+  readonly directUrl?: string;
   /** Worlds of different namespaces share the tables and see nothing of each other; default `default`. */
   readonly namespace?: string;
   /** The schema that holds the tables; it is created when it is missing; default `perdure`. */

@@ -25,6 +25,10 @@ export interface StoreSettings {
   readonly config: ClientConfig;
   /** Host, port and database, for people. */
   readonly location: string;
+  /** Whether statements are prepared once per connection: a connection is a session of the server. */
+  readonly prepares: boolean;
+  /** How to reach a session that can listen; null when there is no way. */
+  readonly listenConfig: ClientConfig | null;
   /** The schema's name, quoted. */
   readonly schema: string;
   readonly namespace: string;
@@ -58,7 +62,7 @@ export class Store {
   #closing: Promise<void> | null = null;
 
   constructor(settings: StoreSettings, database: Database, incarnation: string) {
-    const { schema, namespace, config } = settings;
+    const { schema, namespace, listenConfig } = settings;
     this.settings = settings;
     this.database = database;
     this.incarnation = incarnation;
@@ -69,14 +73,15 @@ export class Store {
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
     this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
-    this.#listener = settings.notifications
-      ? new NoticeListener({
-          config,
-          channel,
-          onNotification: (notification) => this.#heard(notification),
-          onUp: () => this.#sweep(true),
-        })
-      : null;
+    this.#listener =
+      settings.notifications && listenConfig !== null
+        ? new NoticeListener({
+            config: listenConfig,
+            channel,
+            onNotification: (notification) => this.#heard(notification),
+            onUp: () => this.#sweep(true),
+          })
+        : null;
     database.onConnectionLost(() => this.cache.clear());
   }
 

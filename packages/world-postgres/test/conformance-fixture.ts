@@ -3,6 +3,7 @@ import type { World } from "@perdure/world";
 import type { WorldFixture } from "@perdure/world/conformance";
 import { Client } from "pg";
 import { openStore, settingsOf } from "../src/open-store.ts";
+import type { PostgresWorldOptions } from "../src/options.ts";
 import { worldOn } from "../src/world-on-store.ts";
 import type { TestDatabases } from "./server.ts";
 
@@ -12,20 +13,25 @@ INSERT INTO perdure.test_clock VALUES (0);
 CREATE OR REPLACE FUNCTION perdure.store_now() RETURNS bigint LANGUAGE sql VOLATILE AS
 $$ SELECT at FROM perdure.test_clock $$;`;
 
+type Reach = (url: string) => PostgresWorldOptions | Promise<PostgresWorldOptions>;
+
 export class Fixtures {
   readonly #databases: TestDatabases;
-  #opened: Promise<{ readonly url: string; readonly client: Client }> | null = null;
+  readonly #reach: Reach;
+  #opened: Promise<{ readonly options: PostgresWorldOptions; readonly client: Client }> | null = null;
   #count = 0;
 
-  constructor(databases: TestDatabases) {
+  /** `reach` says how the worlds come to a database. */
+  constructor(databases: TestDatabases, reach: Reach = (url) => ({ url })) {
     this.#databases = databases;
+    this.#reach = reach;
   }
 
   readonly open = async (): Promise<WorldFixture> => {
     this.#opened ??= this.#prepare();
-    const { url, client } = await this.#opened;
+    const { options, client } = await this.#opened;
     this.#count += 1;
-    return openFixture(url, client, `case ${this.#count}`);
+    return openFixture({ ...options, namespace: `case ${this.#count}` }, client);
   };
 
   async close(): Promise<void> {
@@ -34,20 +40,21 @@ export class Fixtures {
 
   async #prepare() {
     const url = await this.#databases.create();
-    await (await openWorld(url, "default")).close();
+    const options = await this.#reach(url);
+    await (await openWorld(options)).close();
     const client = new Client(url);
     await client.connect();
     await client.query(replacedClock);
-    return { url, client };
+    return { options, client };
   }
 }
 
 /** No reading of a clock that is set at will may be older than nothing. */
-async function openWorld(url: string, namespace: string): Promise<World> {
-  return worldOn(await openStore({ ...settingsOf({ url, namespace }), clockLagMsMax: 0 }, false));
+async function openWorld(options: PostgresWorldOptions): Promise<World> {
+  return worldOn(await openStore({ ...settingsOf(options), clockLagMsMax: 0 }, false));
 }
 
-async function openFixture(url: string, client: Client, namespace: string): Promise<WorldFixture> {
+async function openFixture(options: PostgresWorldOptions, client: Client): Promise<WorldFixture> {
   let at = 1_700_000_000_000;
   let isSet: Promise<unknown> = Promise.resolve();
   const set = (moment: number): void => {
@@ -55,7 +62,7 @@ async function openFixture(url: string, client: Client, namespace: string): Prom
     isSet = client.query("UPDATE perdure.test_clock SET at = $1", [moment]);
   };
   set(at);
-  const open = async (): Promise<World> => afterSetting(await openWorld(url, namespace), () => isSet);
+  const open = async (): Promise<World> => afterSetting(await openWorld(options), () => isSet);
   let first = await open();
   let second: Promise<World> | null = null;
   const closeAll = async (): Promise<void> => {

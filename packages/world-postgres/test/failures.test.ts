@@ -20,6 +20,11 @@ import { failure, Worlds } from "./worlds.ts";
 const worlds = new Worlds();
 const crashing = new TestDatabases("-c fsync=on");
 
+const failed = (error: unknown): StoreError => {
+  if (!StoreError.is(error)) throw error;
+  return error;
+};
+
 const logOf = (world: World, n: number) => world.log.read(id("wrun", n), { after: 0, limit: 1_000 });
 
 /** The backend that waits for a lock, as soon as there is one. */
@@ -60,6 +65,18 @@ describe("a session that the server ends in the middle of an append", () => {
     const again = await world.log.append(id("wrun", 1), request);
     expect(again).toMatchObject({ kind: "appended", tail: 3 });
     expect((await logOf(world, 1)).map(({ type }) => type)).toEqual(["run_created", "run_started", "hook_created"]);
+  });
+});
+
+describe("a session that the server ends as soon as it is logged in", () => {
+  it("fails the call, and never the process", async () => {
+    const proxy = await worlds.openProxy();
+    const { world } = await worlds.open({ url: proxy.url, notifications: false, maxConnections: 2 });
+    proxy.endAtLogin();
+    const calls = [world.describe(), world.describe()].map((call) => call.then(() => null, failed));
+    const errors = (await Promise.all(calls)).filter((error) => error !== null);
+    expect(errors.map(({ code, outcome }) => [code, outcome])).toEqual([["STORE_UNAVAILABLE", "none"]]);
+    expect((await world.describe()).location).toContain("postgresql://");
   });
 });
 

@@ -6,19 +6,11 @@ import { Database } from "../src/database.ts";
 import { migrate, migrations } from "../src/schema.ts";
 import { creation, id } from "./request-values.ts";
 import { TestDatabases, withClient } from "./server.ts";
+import { freePort } from "./server-process.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
 const carelessServer = new TestDatabases("-c fsync=off");
-
-/** A port of this machine on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe("a world that cannot be opened", () => {
   it.each(["postgresql://u:secret@[bad", "postgresql://u:secret@host:port/db"])(
@@ -125,7 +117,12 @@ describe("the schema", () => {
 
   it("is kept as it was when a migration fails, and goes on from there", async () => {
     const url = await worlds.databases.create();
-    const database = new Database({ connectionString: url }, "the database", 2);
+    const database = new Database({
+      config: { connectionString: url },
+      location: "the database",
+      maxConnections: 2,
+      prepares: true,
+    });
     const broken = { version: 2, sql: "CREATE TABLE {schema}.half (id integer); SELECT nothing;" };
     expect((await failure(migrate(database, '"perdure"', [...migrations, broken]))).code).toBe("STORE_UNSUPPORTED");
     const tables = "SELECT count(*)::integer AS count FROM pg_tables WHERE schemaname = 'perdure'";

@@ -15,6 +15,7 @@ export class CuttingProxy {
   #cutAt: string | null = null;
   #holdAt: string | null = null;
   #held: (() => void) | null = null;
+  #endAtLogin = false;
   #cuts = 0;
 
   private constructor(server: Server, directory: string, url: string, target: string) {
@@ -39,7 +40,7 @@ export class CuttingProxy {
     return proxy;
   }
 
-  /** Cut the next connection that sends this text, once the server has answered it. */
+  /** Cut the next connection that sends this text, or runs a statement that was prepared from it, once the server has answered. */
   cutAnswerTo(text: string): void {
     this.#cutAt = text;
   }
@@ -53,6 +54,11 @@ export class CuttingProxy {
   release(): void {
     this.#held?.();
     this.#held = null;
+  }
+
+  /** The next connection is ended by the server as soon as it is logged in: both are told at once. */
+  endAtLogin(): void {
+    this.#endAtLogin = true;
   }
 
   /** How many connections were cut. */
@@ -69,8 +75,11 @@ export class CuttingProxy {
   #serve(client: Socket, server: Socket): void {
     let isDoomed = false;
     let isHeld = false;
+    let isLoggedIn = false;
+    const prepared = new PreparedStatements();
     client.on("data", (chunk: Buffer) => {
-      if (this.#holdAt !== null && chunk.includes(this.#holdAt)) {
+      prepared.see(chunk);
+      if (this.#holdAt !== null && prepared.isIn(chunk, this.#holdAt)) {
         this.#holdAt = null;
         isHeld = true;
         this.#held = () => server.end(chunk);
@@ -78,16 +87,21 @@ export class CuttingProxy {
         client.destroy();
         return;
       }
-      if (this.#cutAt !== null && chunk.includes(this.#cutAt)) {
+      if (this.#cutAt !== null && prepared.isIn(chunk, this.#cutAt)) {
         this.#cutAt = null;
         isDoomed = true;
       }
       server.write(chunk);
     });
     server.on("data", (chunk: Buffer) => {
-      if (!isDoomed) client.write(chunk);
-      // `Z` announces that the server is ready for the next statement: the transaction has ended.
-      else if (chunk.at(-6) === "Z".charCodeAt(0)) this.#cut(client, server);
+      const isLogin = !isLoggedIn && isAnswerComplete(chunk);
+      isLoggedIn ||= isLogin;
+      if (this.#endAtLogin && isLogin) {
+        this.#endAtLogin = false;
+        client.end(Buffer.concat([chunk, terminated]));
+        server.destroy();
+      } else if (!isDoomed) client.write(chunk);
+      else if (isAnswerComplete(chunk)) this.#cut(client, server);
     });
     for (const [socket, other] of [
       [client, server],
@@ -106,5 +120,31 @@ export class CuttingProxy {
     this.#cuts += 1;
     client.destroy();
     server.destroy();
+  }
+}
+
+/** `Z` announces that the server is ready for the next statement: the transaction has ended. */
+const isAnswerComplete = (chunk: Buffer): boolean => chunk.at(-6) === "Z".charCodeAt(0);
+
+/** What a server says to a connection that an administrator ends: a type, a length, and fields that end with a zero. */
+const fields = "SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+const terminated = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), Buffer.from(fields)]);
+terminated.writeInt32BE(terminated.length - 1, 1);
+
+/** The statements that one connection has prepared: their text is sent once, and then their name. */
+class PreparedStatements {
+  readonly #texts = new Map<string, string>();
+
+  /** A message of type `P` holds, behind its length, name and text of a statement. */
+  see(chunk: Buffer): void {
+    for (const [, name = "", text = ""] of chunk.toString("latin1").matchAll(/P[\s\S]{4}(\w+)\0([^\0]+)\0/g)) {
+      this.#texts.set(name, text);
+    }
+  }
+
+  /** Whether the text is sent, or a statement that was prepared from it is run. */
+  isIn(chunk: Buffer, text: string): boolean {
+    if (chunk.includes(text)) return true;
+    return [...this.#texts].some(([name, known]) => known.includes(text) && chunk.includes(`\0${name}\0`));
   }
 }

@@ -1,38 +1,8 @@
-/**
- * A PostgreSQL server for the tests of one file, with `fsync` on, and databases in it.
- *
- * `PERDURE_TEST_POSTGRES_URL` names a server that runs already, and a user that may create databases. Otherwise one is
- * started.
- */
-import { Client } from "pg";
+/** A server for the tests of one file, and databases in it. */
 import { afterAll } from "vitest";
-import { type Access, type PostgresServer, startServer } from "./postgres-server.ts";
+import { type Access, runningServer, startServer, type TestServer, withClient } from "./server-process.ts";
 
-interface TestServer extends Omit<PostgresServer, "stop"> {
-  /** Leaves nothing behind of these databases and users. */
-  stop(databases: readonly string[], users: readonly string[]): Promise<void>;
-}
-
-function runningServer(base: string): TestServer {
-  return {
-    url(database, access = {}) {
-      const url = new URL(base);
-      url.pathname = `/${database}`;
-      if (access.user !== undefined) url.username = access.user;
-      if (access.password !== undefined) url.password = access.password;
-      return url.href;
-    },
-    crash: async () => {
-      throw new Error("A server of somebody else is left alone.");
-    },
-    async stop(databases, users) {
-      await withClient(this.url("postgres"), async (client) => {
-        for (const name of databases) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
-        for (const name of users) await client.query(`DROP ROLE IF EXISTS "${name}"`);
-      });
-    },
-  };
-}
+export { withClient } from "./server-process.ts";
 
 /** The server and the databases of one test file. */
 export class TestDatabases {
@@ -43,7 +13,7 @@ export class TestDatabases {
   /** With `options`, as for its command line, a server is started in any case. */
   constructor(options = "") {
     const base = options === "" ? process.env["PERDURE_TEST_POSTGRES_URL"] : undefined;
-    this.#server = base === undefined ? startServer({ options }) : Promise.resolve(runningServer(base));
+    this.#server = base === undefined ? startServer(options) : Promise.resolve(runningServer(base));
     // Told by the first test that needs it.
     this.#server.catch(() => {});
     afterAll(async () => {
@@ -74,16 +44,5 @@ export class TestDatabases {
     await withClient(await this.url("postgres"), (client) => client.query(`CREATE ROLE "${user}" LOGIN PASSWORD 'p'`));
     this.#users.push(user);
     return { user, password: "p" };
-  }
-}
-
-/** Something done on a connection of its own. */
-export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client(url);
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
   }
 }

@@ -1,17 +1,15 @@
 /** What is judged when a schedule is over: promises kept, every run ended, every log replayable, every result right. */
-import { inspect, isDeepStrictEqual } from "node:util";
 import type { HeldBundle } from "@perdure/core/simulation";
-import { hydrate } from "@perdure/serde";
 import { Chance } from "../kernel/chance.ts";
 import type { Bodies } from "../ledger/bodies.ts";
 import type { Promises } from "../ledger/promises.ts";
 import type { Report } from "../ledger/violation.ts";
-import { type Expected, interpret } from "../programs/interpret.ts";
-import type { Inputs, Program } from "../programs/program.ts";
+import type { Program } from "../programs/program.ts";
 import type { SimStore, StoredRun } from "../store/sim-store.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { ReplayRealms } from "./replay-realms.ts";
 import { judgeReplays } from "./replays.ts";
+import { wrongResult } from "./results.ts";
 import { judgePayloads } from "./taken-payloads.ts";
 
 /** One build of the application that runs were started with. */
@@ -55,7 +53,8 @@ export function judge(parts: VerdictParts): number {
     if (verdict.difference !== null) report(verdict.difference.invariant, runId, verdict.difference.message);
     judgeLines(runId, parts.printed.get(runId) ?? [], verdict.lines, report);
     judgePayloads(runId, stored.events, verdict.lines, report);
-    judgeResult(runId, stored, build.program, report);
+    const wrong = wrongResult(stored.events, build.program);
+    if (wrong !== null) report("S6", runId, wrong);
   }
   return replays;
 }
@@ -73,24 +72,4 @@ function judgeEnd(runId: string, { run, events }: StoredRun, report: Report): vo
   const last = events.at(-1);
   const row = `owner ${run.owner}, epoch ${run.epoch}, wake-up ${run.wakeAt}`;
   report("Q5", runId, `the run did not come to its end: ${run.status}, tail ${run.tail} (${last?.type}), ${row}`);
-}
-
-/** The result of a program that depends on nothing but its input is the one that the reference interpreter gives. */
-function judgeResult(runId: string, { events }: StoredRun, program: Program, report: Report): void {
-  const last = events.at(-1);
-  const [created] = events;
-  if (!program.confluent || created?.type !== "run_created" || created.payload === null) return;
-  if (last?.type !== "run_completed" && last?.type !== "run_failed") return;
-  // A step whose workers were lost too often fails, which no program can foresee.
-  if (events.some((event) => event.type === "step_failed" && event.data.code === "STEP_LOST")) return;
-  const [inputs] = hydrate(created.payload) as [Inputs];
-  const expected = interpret(program, inputs);
-  const value = last.payload === null ? undefined : hydrate(last.payload);
-  const found: Expected =
-    last.type === "run_completed"
-      ? { kind: "returned", value }
-      : { kind: "thrown", name: value instanceof Error ? value.name : String(value) };
-  if (!isDeepStrictEqual(found, expected)) {
-    report("S6", runId, `the result is not what the program computes: ${inspect([found, expected], { depth: 6 })}`);
-  }
 }

@@ -8,13 +8,13 @@ export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknow
 const source = { file: "program.ts", line: 1 };
 
 /** Does what the host module of the program does when it is evaluated: registers workflow and steps in this process. */
-export function loadBuild({ bundle, workflowId, steps, maxRetries }: CompiledProgram, runBody: RunBody): void {
+export function loadBuild({ bundle, workflowId, steps, shapes, maxRetries }: CompiledProgram, runBody: RunBody): void {
   for (const [id, name] of steps) {
     const fn: StepFunction = (...args) => runBody(name, args);
     const retries = maxRetries.get(id);
     registerStep(id, retries === undefined ? fn : Object.assign(fn, { maxRetries: retries }), {
       name,
-      shape: null,
+      shape: shapes.get(id) ?? null,
       ...source,
     });
   }

@@ -13,6 +13,8 @@ export interface CompiledProgram {
   readonly workflowId: string;
   /** The steps that the bundle can call: ids to names. */
   readonly steps: ReadonlyMap<string, string>;
+  /** Ids of steps to their parameters, where these are known. */
+  readonly shapes: ReadonlyMap<string, string>;
   /** Ids of steps to the retries that the engine grants them. */
   readonly maxRetries: ReadonlyMap<string, number>;
 }
@@ -51,6 +53,7 @@ async function build(source: string): Promise<CompiledProgram> {
       bundle: { id: bundleId(stored), ...stored },
       workflowId: workflow.id,
       steps: new Map(steps.map(({ id, name }) => [id, name])),
+      shapes: new Map(steps.map(({ id, shape }) => [id, shape])),
       maxRetries: new Map(steps.map(({ id, name }) => [id, maxRetriesOf(name)])),
     };
   } finally {

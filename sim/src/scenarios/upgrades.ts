@@ -64,10 +64,10 @@ export const scenarios: readonly Scenario[] = [
       edits: [
         {
           file: "packages/core/src/run/run-machine.ts",
-          find: '    if (outcome.kind === "unregistered" || outcome.kind === "undecodable") {',
+          find: "    if (isUnstartable(outcome)) {",
           replace: `    if (outcome.kind === "unregistered") {
       this.#held.keepResult({ ...finished, outcome: { kind: "failed", payload: new Uint8Array(), code: "FATAL" } });
-    } else if (outcome.kind === "undecodable") {`,
+    } else if (isUnstartable(outcome)) {`,
         },
       ],
     },
@@ -90,6 +90,90 @@ export const scenarios: readonly Scenario[] = [
       two.stop();
       // A worker that registers the step puts the run back by itself.
       await stage.process("three");
+      await stage.until("the run is put back", () => stage.record(runId).parked === null);
+      stage.equal(await stage.result(runId), "worked", "the result");
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
+    of: "wrong deployment",
+    title: "V1: a run whose step takes other parameters now is parked, and goes on where it takes the old ones again",
+    mutant: {
+      breaks: "a step whose parameters are others is not started",
+      edits: [
+        {
+          file: "packages/core/src/step/registry.ts",
+          find: "own === null || own === shape ? null : own",
+          replace: "own !== shape ? null : null",
+        },
+      ],
+    },
+    async play() {
+      const old = {
+        workflow: `async () => {
+          await sleep(5_000);
+          return await step("work", "(order)")(1);
+        }`,
+        steps: { work: value("worked") },
+        shapes: { work: "(order)" },
+      };
+      const stage = new Stage(old);
+      const next = stage.build({ ...old, workflow: `async () => "new code"`, shapes: { work: "(customer,order)" } });
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      one.stop();
+      const two = await stage.process("two", next);
+      await stage.settled(runId);
+      const { status, parked } = stage.record(runId);
+      stage.equal([status, parked?.reason], ["running", "shape_changed"], "the run");
+      const detail = parked?.detail ?? "";
+      stage.equal(
+        [detail.includes("(order)"), detail.includes("(customer,order)")],
+        [true, true],
+        "both shapes are told",
+      );
+      stage.equal(stage.bodies.runs.length, 0, "bodies that were started");
+      two.stop();
+      await stage.process("three");
+      await stage.until("the run is put back", () => stage.record(runId).parked === null);
+      stage.equal(await stage.result(runId), "worked", "the result");
+      stage.judge();
+      stage.close();
+    },
+  },
+  {
+    of: "wrong deployment",
+    title: "V1: a run that is parked for want of a step goes on in a worker that has it and was there before",
+    mutant: {
+      breaks: "a worker looks again and again for runs that it could take up",
+      edits: [
+        {
+          file: "packages/core/src/worker/worker.ts",
+          find: "env.elapsed() - this.#revivedAt >= reviveAgainMs",
+          replace: "env.elapsed() < this.#revivedAt",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage({
+        workflow: `async () => {
+          await sleep(5_000);
+          return await step("work")();
+        }`,
+        steps: { work: value("worked") },
+      });
+      const without = stage.build({ workflow: `async () => "new code"` });
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      one.stop();
+      // It has the step, and stands still while another one takes the run up.
+      const able = await stage.process("able");
+      able.pause(7_000);
+      const two = await stage.process("two", without);
+      await stage.settled(runId);
+      stage.equal(stage.record(runId).parked?.reason, "needs_step", "the run");
+      two.stop();
       await stage.until("the run is put back", () => stage.record(runId).parked === null);
       stage.equal(await stage.result(runId), "worked", "the result");
       stage.judge();

@@ -325,6 +325,7 @@ function allSteps(builds: readonly [CompiledProgram, ...CompiledProgram[]]): Com
   return {
     ...builds[0],
     steps: new Map(builds.flatMap(({ steps }) => [...steps])),
+    shapes: new Map(builds.flatMap(({ shapes }) => [...shapes])),
     maxRetries: new Map(builds.flatMap(({ maxRetries }) => [...maxRetries])),
   };
 }

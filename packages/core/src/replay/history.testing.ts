@@ -30,11 +30,11 @@ export const unguarded: Pick<Guard, "run"> = {
 
 export const workflowId = "workflow//./test//main";
 
-/** A bundle as the compiler writes one, around the source of one workflow function. `step(name)` makes a step. */
+/** A bundle as the compiler writes one, around the source of one workflow function. `step(name, shape)` makes a step. */
 export function bundleOf(workflow: string, moduleCode = ""): HeldBundle {
   const code = `(function (globalThis, self, global, __perdure) { "use strict";
 const { ${apiNames} } = __perdure.api;
-const step = (name) => function () { return __perdure.callStep("step//./test//" + name, name, null, arguments); };
+const step = (name, shape = null) => function () { return __perdure.callStep("step//./test//" + name, name, shape, arguments); };
 ${moduleCode}
 return { ${JSON.stringify(workflowId)}: ${workflow} };
 })`;

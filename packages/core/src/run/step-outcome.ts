@@ -7,7 +7,21 @@ export type StepOutcome =
   | { readonly kind: "retrying"; readonly payload: Uint8Array; readonly delayMs: number }
   /** The step is not registered in this process. */
   | { readonly kind: "unregistered"; readonly detail: string }
+  /** The step takes other parameters in this process than those that the call was recorded with. */
+  | { readonly kind: "reshaped"; readonly detail: string }
   /** The recorded arguments cannot be read. */
   | { readonly kind: "undecodable"; readonly detail: string };
 
 type StepFailureCode = "FATAL" | "RETRIES_EXHAUSTED" | "SERIALIZATION_FAILED" | "STEP_LOST";
+
+/** Why a run is parked whose step could not be started at all. */
+export const parkReasons = {
+  unregistered: "needs_step",
+  reshaped: "shape_changed",
+  undecodable: "undecodable",
+} as const;
+
+/** An outcome that parks the run. */
+export type Unstartable = Extract<StepOutcome, { readonly kind: keyof typeof parkReasons }>;
+
+export const isUnstartable = (outcome: StepOutcome): outcome is Unstartable => outcome.kind in parkReasons;

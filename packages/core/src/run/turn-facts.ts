@@ -60,6 +60,7 @@ export function resultFact(finished: StepFinished, storeNow: number): FactAtHand
       return fact("step_retrying", correlationId, next, outcome.payload);
     }
     case "unregistered":
+    case "reshaped":
     case "undecodable":
       throw new InvariantError(`a body that is ${outcome.kind} has no fact`);
   }

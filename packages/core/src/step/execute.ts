@@ -12,7 +12,7 @@ import { maxRetriesDefault, retryDelay } from "../run/retry-policy.ts";
 import type { StepOutcome } from "../run/step-outcome.ts";
 import { runInStepContext, type StepContext } from "./context.ts";
 import { durationMs } from "./duration.ts";
-import { hasStep, type RegisteredStep, type StepFunction, stepById } from "./registry.ts";
+import { hasStep, otherShape, type RegisteredStep, type StepFunction, stepById } from "./registry.ts";
 
 export interface StepEnvironment {
   now(): number;
@@ -20,11 +20,16 @@ export interface StepEnvironment {
 }
 
 export async function executeStep(task: StepTask, context: StepContext, env: StepEnvironment): Promise<StepOutcome> {
-  const { stepId, name, ordinal } = task.created.data;
+  const { stepId, name, ordinal, shape } = task.created.data;
   if (!hasStep(stepId)) {
     return { kind: "unregistered", detail: `Step ${stepId} (${name} #${ordinal}) is not registered in this process.` };
   }
   const step = stepById(stepId);
+  const own = otherShape(stepId, shape);
+  if (own !== null) {
+    const detail = `Step ${stepId} (${name} #${ordinal}) was called with the parameters ${shape}, and takes ${own} in this process.`;
+    return { kind: "reshaped", detail };
+  }
   let args: unknown;
   try {
     args = hydrate(task.created.payload ?? new Uint8Array());

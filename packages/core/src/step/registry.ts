@@ -129,6 +129,15 @@ export function stepById(id: string): RegisteredStep {
 /** Whether a step of this id is registered here. */
 export const hasStep = (id: string): boolean => registry().steps.has(id);
 
+/**
+ * The parameters of the step here, when a call that was recorded with `shape` cannot be run by it because they are others;
+ * null when they are the same, or one of the two is not known. Throws `StepNotRegisteredError` when the id is unknown here.
+ */
+export function otherShape(id: string, shape: string | null): string | null {
+  const { shape: own } = stepById(id);
+  return shape === null || own === null || own === shape ? null : own;
+}
+
 /** Ids of the workflows that this process knows, sorted. */
 export function registeredWorkflows(): readonly string[] {
   return [...registry().workflows.keys()].sort();

@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import { tokenHash } from "../replay/correlation-id.ts";
 import { Execution } from "../replay/execution.ts";
 import { getStepMetadata } from "../step/context.ts";
+import { registerStep } from "../step/registry.ts";
 import { Harness, program } from "./harness.testing.ts";
 
 const sum = `async (n) => { const add = step("add"); let sum = 0; for (let i = 0; i < n; i++) sum = await add(sum, 1); return sum; }`;
@@ -286,6 +287,23 @@ describe("runs that cannot go on", () => {
     expect(parked).toMatchObject({ reason: "needs_step", position: 3 });
     program("async () => {}", { lateComer: () => "here" });
     expect(await harness.result(runId, 10_000)).toBe("here");
+  });
+
+  it("are parked when a step takes other parameters now, and go on when it takes the old ones again", async () => {
+    const harness = new Harness();
+    const worker = await harness.worker();
+    const register = (shape: string, answer: string): void =>
+      registerStep("step//./test//shaped", () => answer, { name: "shaped", shape, file: "test.ts", line: 1 });
+    register("(order,customer)", "new");
+    const runId = await harness.start(worker, program(`async () => await step("shaped", "(order)")(1)`));
+    await harness.env.advance(10);
+    const { parked } = await harness.record(runId);
+    expect(parked).toMatchObject({ reason: "shape_changed", position: 3 });
+    expect(parked?.detail).toBe(
+      "Step step//./test//shaped (shaped #1) was called with the parameters (order), and takes (order,customer) in this process.",
+    );
+    register("(order)", "old");
+    expect(await harness.result(runId, 10_000)).toBe("old");
   });
 
   it("are parked, not failed, when their log does not fit their code", async () => {

@@ -56,6 +56,12 @@ const toldAgainMs = 10_000;
  */
 const heldAskedMs = 30_000;
 
+/**
+ * Runs that are parked for want of a step that this worker has are looked for this often, in milliseconds, beside the times
+ * when steps are registered here: a worker of another deploy may park one at any time.
+ */
+const reviveAgainMs = 30_000;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -76,6 +82,8 @@ export class EngineWorker {
   #mayHoldMore = false;
   /** When the store was last asked what this worker holds. */
   #heldAskedAt: number;
+  /** When parked runs were last looked for. */
+  #revivedAt: number;
   #claiming = false;
   #claimAgain = false;
   #polling = false;
@@ -92,6 +100,7 @@ export class EngineWorker {
     this.#slots = new StepSlots({ perWorker: parts.settings.stepsPerWorker, perRun: parts.settings.stepsPerRun });
     this.#executions = parts.executions;
     this.#heldAskedAt = parts.env.elapsed();
+    this.#revivedAt = this.#heldAskedAt;
   }
 
   get id(): string {
@@ -381,9 +390,11 @@ export class EngineWorker {
   // Keeping up with others
 
   #schedulePoll(): void {
-    this.#cancelPollTimer = this.#parts.env.setTimer(this.#parts.settings.sweepMs, () => {
+    const { env, settings } = this.#parts;
+    this.#cancelPollTimer = env.setTimer(settings.sweepMs, () => {
       this.#poll();
-      if (this.#parts.env.heapShare() > heapShareMax) this.#residents.shrink();
+      if (env.elapsed() - this.#revivedAt >= reviveAgainMs) void this.#reviveMissingSteps();
+      if (env.heapShare() > heapShareMax) this.#residents.shrink();
       this.#schedulePoll();
     });
   }
@@ -407,10 +418,11 @@ export class EngineWorker {
     }
   }
 
-  /** Rule 12: runs that are parked for want of a step get another chance when this process registers steps. */
+  /** Rule 12: runs that are parked for want of a step that this process has get another chance. */
   async #reviveMissingSteps(): Promise<void> {
+    this.#revivedAt = this.#parts.env.elapsed();
     try {
-      for (const workflowId of registeredWorkflows()) await reviveParked(this.#parts.world, workflowId);
+      await reviveParked(this.#parts.world, new Set(registeredWorkflows()));
     } catch (error) {
       this.#tell(error);
     }

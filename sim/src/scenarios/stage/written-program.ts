@@ -11,21 +11,24 @@ export type StepScript = (call: {
 }) => Omit<StepAnswer, "latencyMs"> & { readonly latencyMs?: number };
 
 export interface WrittenProgram {
-  /** The workflow function; `step(name)` in it makes a step, and `sleep`, `createHook`, `FatalError` are in scope. */
+  /** The workflow function; `step(name, shape)` in it makes a step, and `sleep`, `createHook`, `FatalError` are in scope. */
   readonly workflow: string;
   readonly steps?: Readonly<Record<string, StepScript>>;
+  /** The parameters that the build has for a step. */
+  readonly shapes?: Readonly<Record<string, string>>;
   /** Retries of a step that has not the default. */
   readonly maxRetries?: Readonly<Record<string, number>>;
 }
 
 /** The build of an application that holds this workflow alone. */
-export function buildOf({ workflow, steps = {}, maxRetries = {} }: WrittenProgram): CompiledProgram {
+export function buildOf({ workflow, steps = {}, shapes = {}, maxRetries = {} }: WrittenProgram): CompiledProgram {
   const idOf = (name: string): string => `step//./test//${name}`;
   return {
     source: workflow,
     bundle: bundleOf(workflow),
     workflowId,
     steps: new Map(Object.keys(steps).map((name) => [idOf(name), name])),
+    shapes: new Map(Object.entries(shapes).map(([name, shape]) => [idOf(name), shape])),
     maxRetries: new Map(Object.entries(maxRetries).map(([name, count]) => [idOf(name), count])),
   };
 }

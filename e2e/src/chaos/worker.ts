@@ -1,0 +1,62 @@
+/** A worker among others that are killed, suspended and cut off. It starts the runs that it is told to start. */
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { getStepMetadata, getWorkflowMetadata, start, startWorker } from "@perdure/core";
+import { createPostgresWorld } from "@perdure/world-postgres";
+import { PerdureError, RunParkedError, StoreError } from "perdure/errors";
+import { answerOf, errorOf } from "perdure-sim/step-bodies";
+import { Ledger } from "../crash/ledger.ts";
+import { ledgerPath, programsPath, readAssignment, workerSettings } from "./assignment.ts";
+import type { FromWorker, RunOrder } from "./messages.ts";
+import { type BuiltModule, registerPrograms } from "./register-programs.ts";
+import { witnessedWorld } from "./witnessed-world.ts";
+
+/** A body takes no longer, and a retry waits no longer. */
+const bodyMsMax = 40;
+const retryMsMax = 120;
+
+const { folder, url } = readAssignment();
+const ledger = new Ledger(ledgerPath(folder));
+
+const tell = (message: FromWorker): void => void process.send?.(message);
+
+async function body(name: string, args: readonly unknown[]): Promise<unknown> {
+  const { stepId: step, attempt, delivery } = getStepMetadata();
+  const entry = { run: getWorkflowMetadata().workflowRunId, step, attempt, delivery };
+  ledger.write({ kind: "begin", ...entry });
+  const answer = answerOf(name, args, attempt);
+  await pause(Math.min(answer.latencyMs, bodyMsMax));
+  ledger.write({ kind: "done", ...entry });
+  if (answer.kind === "value") return answer.value;
+  const retryAfterMs = Math.min(answer.retryAfterMs ?? retryMsMax, retryMsMax);
+  throw errorOf(answer.kind === "error" ? { ...answer, kind: "retryable", retryAfterMs } : { ...answer, retryAfterMs });
+}
+
+const isStandstill = (error: unknown): boolean => PerdureError.is(error) && error.code === "WORKER_STUCK";
+
+/** A worker tells of stores that fail, of runs over which workers were lost, and that it stood still; anything else is a defect. */
+function judgeError(error: unknown): void {
+  if (StoreError.is(error) || isStandstill(error) || (RunParkedError.is(error) && error.reason === "stalled")) return;
+  process.stderr.write(`${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}\n`);
+}
+
+const modules = JSON.parse(readFileSync(programsPath(folder), "utf8")) as readonly BuiltModule[];
+registerPrograms(modules, body);
+
+process.on("disconnect", () => process.exit());
+try {
+  const world = witnessedWorld(await createPostgresWorld({ url, timeoutMs: 5_000 }), ledger);
+  await startWorker({ world, ...workerSettings, onConsole: () => {}, onError: judgeError });
+  process.on("message", ({ key, program, inputs }: RunOrder) => {
+    const workflowId = modules[program]?.workflowId ?? "";
+    start({ workflowId }, [inputs], { key, world }).then(
+      ({ runId }) => tell({ kind: "started", key, runId }),
+      (error: unknown) => judgeError(error),
+    );
+  });
+  tell({ kind: "working" });
+} catch (error) {
+  // A worker that finds no store ends, and whoever runs it starts it again.
+  judgeError(error);
+  process.exit(1);
+}
