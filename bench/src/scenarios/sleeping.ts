@@ -46,7 +46,7 @@ export async function run(context: ScenarioContext): Promise<void> {
         heap: suspendedFunctionKb(n),
         wake: await context.floor.groupedCommits(n * appendsToEnd, bytes),
       };
-      const startMsMax = 2 * n * msByStart + reserveMs;
+      const startMsMax = 3 * n * msByStart + reserveMs;
       measured.push(await measure({ context, counters, worker, n, startMsMax, floors }));
     }
     for (const part of ["heap", "load", "wake"] as const) {
