@@ -1,5 +1,4 @@
 /** What a step leaves in the write-ahead log and in the tables, each right after a checkpoint. */
-
 import { start, startWorker } from "perdure/api";
 import { Client } from "pg";
 import { type Round, summarize } from "../rounds.ts";
