@@ -1,96 +1,19 @@
-/**
- * The floor: what SQLite alone costs for the same bytes, on a file in the same directory, with the pragmas that the
- * embedded world sets. One row holds as many bytes as the events of one append; nothing reads, checks or decides.
- *
- * The write-ahead log is moved into the main file off the clock, because the embedded world leaves that to a side thread
- * too; so the floor is the lower one of the two that could be taken.
- */
-import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { invariant } from "@perdure/errors";
+/** The floor: what the store's own database costs for the same bytes, without Perdure. Nothing reads, checks or decides. */
+import { randomBytes } from "node:crypto";
 
-/**
- * How many appends of different runs share a commit of the embedded world when they are ready together, and so how many
- * rows share one here.
- */
-const rowsPerCommit = 128;
+/** How many appends of different runs share a commit when they are ready together, and so how many rows share one here. */
+export const rowsPerCommit = 128;
 
-/** After so many rows the write-ahead log is moved into the main file. */
-const checkpointRows = 2_000;
-
-/** As in `packages/world-local/src/connection.ts`, with the checkpoints as they are while a worker runs. */
-const pragmas = [
-  "journal_mode = WAL",
-  "synchronous = FULL",
-  ...(process.platform === "darwin" ? ["fullfsync = ON", "checkpoint_fullfsync = ON"] : []),
-  "journal_size_limit = 67108864",
-  "wal_autocheckpoint = 8000",
-  "cache_size = -16000",
-];
-
-export class Floor {
-  readonly #db: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #begin: StatementSync;
-  readonly #commit: StatementSync;
-  #rowsInLog = 0;
-
-  constructor(directory: string) {
-    this.#db = new DatabaseSync(join(directory, "floor.db"));
-    for (const pragma of pragmas) this.#db.exec(`PRAGMA ${pragma}`);
-    this.#db.exec("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
-    this.#insert = this.#db.prepare("INSERT INTO rows (bytes) VALUES (?)");
-    this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
-    this.#commit = this.#db.prepare("COMMIT");
-  }
-
-  /** Milliseconds for `count` commits, one after the other, of one row of `bytes` bytes each. */
-  commits(count: number, bytes: number): number {
-    const row = filled(bytes);
-    const start = performance.now();
-    for (let index = 0; index < count; index += 1) this.#insert.run(row);
-    const ms = performance.now() - start;
-    this.#written(count);
-    return ms;
-  }
-
-  /** Milliseconds for `count` rows of `bytes` bytes each, as many in a commit as the embedded world puts there. */
-  groupedCommits(count: number, bytes: number): number {
-    const row = filled(bytes);
-    const start = performance.now();
-    for (let done = 0; done < count; ) {
-      this.#begin.run();
-      for (let index = 0; index < rowsPerCommit && done < count; index += 1, done += 1) this.#insert.run(row);
-      this.#commit.run();
-    }
-    const ms = performance.now() - start;
-    this.#written(count);
-    return ms;
-  }
-
-  /** Milliseconds to read `count` rows of `bytes` bytes each back, all of them there when the clock starts. */
-  read(count: number, bytes: number): number {
-    this.#db.exec("DELETE FROM rows");
-    this.groupedCommits(count, bytes);
-    const select = this.#db.prepare("SELECT id, bytes FROM rows ORDER BY id");
-    const start = performance.now();
-    const rows = select.all();
-    const ms = performance.now() - start;
-    invariant(rows.length === count, `The floor read ${rows.length} rows of ${count}.`);
-    return ms;
-  }
-
-  close(): void {
-    this.#db.close();
-  }
-
-  #written(rows: number): void {
-    this.#rowsInLog += rows;
-    if (this.#rowsInLog < checkpointRows) return;
-    this.#rowsInLog = 0;
-    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-  }
+/** Each call gives the milliseconds that the work itself took. */
+export interface Floor {
+  /** `count` commits, one after the other, of one row of `bytes` bytes each. */
+  commits(count: number, bytes: number): number | Promise<number>;
+  /** `count` rows of `bytes` bytes each, {@link rowsPerCommit} in a commit. */
+  groupedCommits(count: number, bytes: number): number | Promise<number>;
+  /** Reads `count` rows of `bytes` bytes each back, all of them there when the clock starts. */
+  read(count: number, bytes: number): number | Promise<number>;
+  close(): void | Promise<void>;
 }
 
-/** Bytes that are not all zero. */
-const filled = (bytes: number): Uint8Array => new Uint8Array(Math.max(1, Math.round(bytes))).fill(7);
+/** Bytes that no database compresses. */
+export const filled = (bytes: number): Buffer => randomBytes(Math.max(1, Math.round(bytes)));

@@ -1,4 +1,4 @@
-/** Where step bodies leave the time at which they began, for the scenario in the same process. */
+/** Where step bodies leave the time at which they began, or that they did, for the scenario in the same process. */
 
 const waiting = new Map<string, (at: number) => void>();
 
@@ -13,3 +13,6 @@ export function mark(label: string): void {
   waiting.get(label)?.(at);
   waiting.delete(label);
 }
+
+/** How many step bodies have arrived. */
+export const arrivals = { count: 0 };

@@ -1,20 +1,21 @@
 import { UsageError } from "@perdure/errors";
 import { expect, test } from "vitest";
 import { parseOptions, usage } from "./options.ts";
-import { localScenarios } from "./suites/local/catalogue.ts";
+import { suites } from "./suites/catalogue.ts";
+import { localSuite } from "./suites/local.ts";
 
 test("without options every scenario runs with its own sizes, five rounds each", () => {
   const options = parseOptions(["local"]);
   expect(options).toMatchObject({
-    suite: "local",
+    suite: localSuite,
     json: false,
     help: false,
     profile: false,
     rounds: 5,
     directory: null,
   });
-  expect(options.scenarios).toBe(localScenarios);
-  for (const scenario of localScenarios) expect(options.sizesOf(scenario)).toEqual(scenario.sizes);
+  expect(options.scenarios).toBe(localSuite.scenarios);
+  for (const scenario of localSuite.scenarios) expect(options.sizesOf(scenario)).toEqual(scenario.sizes);
 });
 
 test("--long adds sizes, --sizes replaces them", () => {
@@ -31,7 +32,9 @@ test("--only takes several names", () => {
 
 test.each([
   [["lokal"], 'There is no suite "lokal".', 'Did you mean "local"?'],
-  [["local", "more"], 'There is no suite "more".', "The suite is local."],
+  [["mine"], 'There is no suite "mine".', "The suites are local, postgres."],
+  [["local", "postgres"], 'One suite is run at a time, and "postgres" is a second one.', "See --help."],
+  [["local", "--only", "no_steps"], 'The suite local has no scenario "no_steps"', "It has: sequential"],
   [["local", "--only", "sequental"], 'has no scenario "sequental"', 'Did you mean "sequential"?'],
   [["local", "--only", ""], 'has no scenario ""', "It has: sequential"],
   [["local", "--rounds", "0"], '--rounds takes whole numbers from 1, and was given "0"', "See --help."],
@@ -45,6 +48,6 @@ test.each([
 });
 
 test("the help names every scenario", () => {
-  for (const { name } of localScenarios) expect(usage).toContain(`  ${name} `);
+  for (const { name } of suites.flatMap(({ scenarios }) => scenarios)) expect(usage).toContain(`  ${name} `);
   expect(parseOptions(["--help"]).help).toBe(true);
 });

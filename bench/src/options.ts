@@ -1,12 +1,16 @@
 /** The command line of the benchmarks. */
 import { parseArgs } from "node:util";
-import { nearestName, UsageError } from "@perdure/errors";
-import { localScenario, localScenarios, type Scenario } from "./suites/local/catalogue.ts";
+import { UsageError } from "@perdure/errors";
+import type { Scenario, Suite } from "./suite.ts";
+import { scenarioNamed, suiteNamed, suites } from "./suites/catalogue.ts";
+
+const list = (things: readonly { readonly name: string; readonly about: string }[]): string =>
+  things.map(({ name, about }) => `  ${name.padEnd(19)} ${about}`).join("\n");
 
 export const usage = `Usage: pnpm bench <suite> [options]
 
 Suites:
-  local               the embedded world: one SQLite file
+${list(suites)}
 
 Options:
   --json              one JSON object a line: {suite, scenario, n, unit, value, floor, ratio}
@@ -18,13 +22,11 @@ Options:
   --directory <path>  where the files go, which decides the disk that is measured (default bench/.perdure)
   --help              this text
 
-Scenarios of local:
-${localScenarios.map(({ name, about }) => `  ${name.padEnd(19)} ${about}`).join("\n")}
-`;
+${suites.map((suite) => `Scenarios of ${suite.name}:\n${list(suite.scenarios)}\n`).join("\n")}`;
 
 /** What the command line asks for. */
 export interface BenchOptions {
-  readonly suite: "local";
+  readonly suite: Suite;
   readonly scenarios: readonly Scenario[];
   readonly json: boolean;
   readonly help: boolean;
@@ -42,13 +44,17 @@ const roundsDefault = 5;
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parse(args);
   const help = values.help === true;
-  const [suite = "local", surplus] = positionals;
-  if (suite !== "local" || surplus !== undefined) throw unknownSuite(suite === "local" ? (surplus ?? "") : suite);
+  const [suiteName = "local", surplus] = positionals;
+  const suite = suiteNamed(suiteName);
+  if (surplus !== undefined) {
+    throw new UsageError(`One suite is run at a time, and "${surplus}" is a second one.`, { hint: "See --help." });
+  }
   const sizes = values.sizes === undefined ? null : values.sizes.split(",").map((text) => count("--sizes", text));
   const long = values.long === true;
   return {
     suite,
-    scenarios: values.only === undefined ? localScenarios : values.only.split(",").map(localScenario),
+    scenarios:
+      values.only === undefined ? suite.scenarios : values.only.split(",").map((name) => scenarioNamed(suite, name)),
     json: values.json === true,
     help,
     profile: values.profile === true,
@@ -84,11 +90,4 @@ function count(option: string, text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new UsageError(`${option} takes whole numbers from 1, and was given "${text}".`, { hint: "See --help." });
-}
-
-function unknownSuite(name: string): UsageError {
-  const nearest = nearestName(name, ["local"]);
-  return new UsageError(`There is no suite "${name}".`, {
-    hint: nearest === null ? "The suite is local." : `Did you mean "${nearest}"?`,
-  });
 }

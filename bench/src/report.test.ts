@@ -46,6 +46,9 @@ test.each([
   [row({ scenario: "runs_1_step", n: 2, unit: "runs/s", value: 1 }), null],
   [row({ scenario: "cold_replay", n: 10_000, unit: "ms", value: 151 }), false],
   [row({ scenario: "memory_resident", n: 1_000, unit: "KB/run", value: 9.9 }), true],
+  [row({ suite: "postgres", scenario: "runs_5_steps", n: 1_000, unit: "runs/s", value: 3_499 }), false],
+  [row({ suite: "local", scenario: "runs_5_steps", n: 1_000, unit: "runs/s", value: 3_499 }), null],
+  [row({ suite: "postgres", scenario: "parallel", n: 100, unit: "ms", value: 8 }), true],
   [row({ scenario: "guard", unit: "us/call", value: 9.9 }), null],
 ])("%j keeps its goal: %s", (given, expected) => {
   expect(keepsGoal(given)).toBe(expected);

@@ -1,6 +1,7 @@
 /** Rows as people read them, and as programs do. */
 import type { Row } from "./row.ts";
-import { type Goal, goalOf } from "./suites/local/catalogue.ts";
+import type { Goal } from "./suite.ts";
+import { suiteNamed } from "./suites/catalogue.ts";
 
 const columns = ["scenario", "n", "value", "floor", "unit", "ratio", "goal"] as const;
 type Cells = Readonly<Record<(typeof columns)[number], string>>;
@@ -27,12 +28,14 @@ export function table(rows: readonly Row[]): string {
 
 /** Whether a row keeps its goal; null when it has none. */
 export function keepsGoal(row: Row): boolean | null {
-  const goal = goalOf(row.scenario, row.n);
+  const goal = goalOf(row);
   if (goal === null) return null;
   const figure = row[goal.of];
   if (figure === null) return null;
   return goal.bound === "at most" ? figure <= goal.limit : figure >= goal.limit;
 }
+
+const goalOf = ({ suite, scenario, n }: Row): Goal | null => suiteNamed(suite).goalOf(scenario, n);
 
 function cellsOf(row: Row): Cells {
   return {
@@ -42,7 +45,7 @@ function cellsOf(row: Row): Cells {
     floor: row.floor === null ? "" : figure(row.floor),
     unit: row.unit,
     ratio: row.ratio === null ? "" : row.ratio.toFixed(2),
-    goal: goalText(row, goalOf(row.scenario, row.n)),
+    goal: goalText(row, goalOf(row)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a benchmark says, and the only shape in which it says it. */
 
 /** Where a figure is better: near zero, or far from it. */
-export type Unit = "ms" | "ms/step" | "us/call" | "KB/run" | "runs/s";
+export type Unit = "ms" | "ms/step" | "us/call" | "B/step" | "KB/run" | "runs/s" | "transactions/s";
 
 /** One figure beside its floor. With `--json` each is one line, with exactly these members in this order. */
 export interface Row {
@@ -21,5 +21,5 @@ export interface Row {
 /** What a scenario reports: a row, before the suite's name is put on it. */
 export type Measurement = Omit<Row, "suite">;
 
-/** True for units of which more is better. */
+/** True for units of which more is better; transactions are a load that is put on the server. */
 export const isRate = (unit: Unit): boolean => unit === "runs/s";

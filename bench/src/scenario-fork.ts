@@ -12,14 +12,24 @@ export const benchFolder = join(import.meta.dirname, "..");
 /** Megabytes of heap that a scenario may take; 100,000 resident runs need more than the default. */
 const heapMb = 8_192;
 
-/** What a scenario's process sends: measurements, or, from a part, its round. */
-export type ScenarioMessage = { readonly measurement: Measurement } | { readonly round: Round };
+/** What a scenario's process sends: measurements, or, from a part, its round, or that it is ready to serve. */
+export type ScenarioMessage =
+  | { readonly measurement: Measurement }
+  | { readonly round: Round }
+  | { readonly serving: true };
 
-/**
- * Forks `node --import perdure/register` for one order, and calls back with each message. Resolves when the process has
- * ended well; throws when it has not, after its own words on stderr.
- */
-export function forkScenario(order: ScenarioOrder, onMessage: (message: ScenarioMessage) => void): Promise<void> {
+/** The one message that such a process takes: a part that serves ends. */
+export const endMessage = "end";
+
+export interface ScenarioProcess {
+  /** Resolves when the process has ended well; rejects when it has not, after its own words on stderr. */
+  readonly ended: Promise<void>;
+  /** Tells a part that serves to end. */
+  end(): void;
+}
+
+/** Forks `node --import perdure/register` for one order, and calls back with each message. */
+export function forkScenario(order: ScenarioOrder, onMessage: (message: ScenarioMessage) => void): ScenarioProcess {
   const { NODE_OPTIONS: _inherited, ...env } = process.env;
   const child = fork(join(import.meta.dirname, "scenario-process.ts"), [JSON.stringify(order)], {
     cwd: benchFolder,
@@ -29,13 +39,14 @@ export function forkScenario(order: ScenarioOrder, onMessage: (message: Scenario
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   child.on("message", (message) => onMessage(message as ScenarioMessage));
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       if (code === 0) resolve();
       else reject(failed(order, code, signal));
     });
   });
+  return { ended, end: () => child.send(endMessage) };
 }
 
 function failed(order: ScenarioOrder, code: number | null, signal: NodeJS.Signals | null): WorkerSetupError {

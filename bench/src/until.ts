@@ -3,6 +3,6 @@
 const lookEveryMs = 1;
 
 /** Resolves when the condition holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
 }

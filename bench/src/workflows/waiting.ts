@@ -1,10 +1,15 @@
 /** Workflows that wait: for time, for a payload. */
 import { createHook, sleep } from "perdure";
-import { mark } from "../marks.ts";
+import { arrivals, mark } from "../marks.ts";
 
 async function begin(label: string): Promise<void> {
   "use step";
   mark(label);
+}
+
+async function arrive(): Promise<void> {
+  "use step";
+  arrivals.count += 1;
 }
 
 async function echo(value: number): Promise<number> {
@@ -41,6 +46,19 @@ export async function asleep(ms: number, label: string): Promise<void> {
   "use workflow";
   await sleep(ms);
   await begin(label);
+}
+
+/** A payload, which is the result. */
+export async function answered(token: string): Promise<string> {
+  "use workflow";
+  return await createHook<string>({ token });
+}
+
+/** An arrival at a moment, in milliseconds since the epoch. */
+export async function asleepUntil(at: number): Promise<void> {
+  "use workflow";
+  await sleep(new Date(at));
+  await arrive();
 }
 
 /** A small workflow in the middle of a long wait: what a resident run typically is. */

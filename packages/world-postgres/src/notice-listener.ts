@@ -22,6 +22,7 @@ export interface NoticeListenerOptions {
 export class NoticeListener {
   readonly #options: NoticeListenerOptions;
   #client: Client | null = null;
+  #socket: Socket | null = null;
   #retry: NodeJS.Timeout | null = null;
   #isUp = false;
 
@@ -44,12 +45,16 @@ export class NoticeListener {
     const client = this.#client;
     this.#client = null;
     this.#isUp = false;
+    // Whoever closes the store waits for this.
+    this.#socket?.ref();
     await client?.end().catch(() => {});
   }
 
   #connect(): void {
     // It keeps no process alive: where one is to live, its timers and calls do.
-    const client = new Client({ ...this.#options.config, stream: () => new Socket().unref() });
+    const socket = new Socket().unref();
+    this.#socket = socket;
+    const client = new Client({ ...this.#options.config, stream: () => socket });
     this.#client = client;
     const lost = (): void => this.#lost(client);
     client.on("error", lost);

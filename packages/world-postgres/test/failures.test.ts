@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
@@ -306,5 +309,12 @@ describe("a closed world", () => {
     ];
     for (const call of calls) expect((await failure(call)).code).toBe("STORE_CLOSED");
     await world.close();
+  });
+
+  it("is closed before its process ends, also when nothing else keeps that alive", async () => {
+    const program = fileURLToPath(new URL("listen-and-close.ts", import.meta.url));
+    const parameters = ["--conditions=@perdure/source", program, await worlds.databases.create()];
+    const ended = await promisify(execFile)(process.execPath, parameters, { env: { PATH: process.env["PATH"] } });
+    expect(ended).toEqual({ stdout: "closed", stderr: "" });
   });
 });

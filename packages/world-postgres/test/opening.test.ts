@@ -4,19 +4,11 @@ import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
 import { creation, id } from "./request-values.ts";
 import { TestDatabases, withClient } from "./server.ts";
+import { freePort } from "./server-process.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
 const carelessServer = new TestDatabases("-c fsync=off");
-
-/** A port of this machine on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe("a world that cannot be opened", () => {
   it.each(["postgresql://u:secret@[bad", "postgresql://u:secret@host:port/db"])(

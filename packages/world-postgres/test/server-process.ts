@@ -7,15 +7,34 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { lchownSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Client } from "pg";
 import { serverBinaries } from "./server-binaries.ts";
 
+/** Where a server has its data, and where it listens, when that matters. */
+export interface ServerPlace {
+  /**
+   * The folder that gets the data, and so the disk; default: the temporary one. The server's user must reach it. Who
+   * names it removes it.
+   */
+  readonly dataFolder?: string;
+  /** Whether it listens on TCP loopback too; default: on its socket only. */
+  readonly tcp?: boolean;
+}
+
+/** Who connects, and how; default: the server's own user, over its socket. */
+export interface Access {
+  readonly user?: string;
+  readonly password?: string;
+  readonly over?: "socket" | "tcp";
+}
+
 export interface TestServer {
   /** The URL of a database of the server; `user` and `password` other than the server's own are for failures. */
-  url(database: string, as?: { readonly user?: string; readonly password?: string }): string;
+  url(database: string, access?: Access): string;
   /** Ends the server as a crash would, and starts it again. */
   crash(): Promise<void>;
   /** Its folder stays when it stops; the answer is the command that starts it again. */
@@ -26,31 +45,38 @@ export interface TestServer {
 
 const user = "perdure";
 const password = "the/pass word";
+const socketPort = 5432;
+const loopback = "127.0.0.1";
 
 /**
  * Starts the server, says so, and stops it when the standard input ends: that is when its parent stops it or dies. For each
- * line of input the server crashes and is started again. The parameters are the folders of the programs and of the server, and the server's options.
+ * line of input the server crashes and is started again. The parameters are the folders of the programs, of the server and
+ * of its data, the port, the addresses to listen on, and the server's options.
  */
 const script = `
-"$1/initdb" -D "$2/data" -U ${user} -A scram-sha-256 --pwfile="$2/password" -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 &&
-"$1/pg_ctl" -D "$2/data" -w -l "$2/server.log" -o "-k '$2' -p 5432 -c listen_addresses='' $3" start >"$2/start.log" 2>&1 &&
+"$1/initdb" -D "$3" -U ${user} -A scram-sha-256 --pwfile="$2/password" -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 &&
+"$1/pg_ctl" -D "$3" -w -l "$2/server.log" -o "-k '$2' -p $4 -c listen_addresses='$5' $6" start >"$2/start.log" 2>&1 &&
 echo ready &&
-while read -r _; do "$1/pg_ctl" -D "$2/data" -w -m immediate restart >"$2/start.log" 2>&1 && echo ready; done
-"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null 2>&1
-if [ -s "$2/start.log" ] && [ ! -e "$2/keep" ]; then rm -rf "$2"; fi
+while read -r _; do "$1/pg_ctl" -D "$3" -w -m immediate restart >"$2/start.log" 2>&1 && echo ready; done
+"$1/pg_ctl" -D "$3" -m immediate stop >/dev/null 2>&1
+if [ -s "$2/start.log" ] && [ ! -e "$2/keep" ]; then rm -rf "$2" "$3" 2>/dev/null; fi
 `;
 
-export async function startServer(options: string): Promise<TestServer> {
+export async function startServer(options: string, place: ServerPlace = {}): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), "perdure-pg-"));
+  const data = mkdtempSync(join(place.dataFolder ?? directory, "data-"));
   const runAs = unprivilegedUser();
   writeFileSync(join(directory, "password"), password);
   const binaries = serverBinaries(directory);
   if (runAs !== null) {
     const files = readdirSync(directory, { recursive: true, encoding: "utf8" });
-    for (const file of ["", ...files]) lchownSync(join(directory, file), runAs.uid, runAs.gid);
+    const paths = ["", ...files].map((file) => join(directory, file));
+    for (const path of [...paths, data]) lchownSync(path, runAs.uid, runAs.gid);
   }
+  const port = place.tcp === true ? await freePort() : socketPort;
+  const addresses = place.tcp === true ? loopback : "";
   // In a session of its own, so that an interrupt from the terminal reaches the tests only.
-  const child = spawn("sh", ["-c", script, "sh", binaries, directory, options], {
+  const child = spawn("sh", ["-c", script, "sh", binaries, directory, data, String(port), addresses, options], {
     cwd: directory,
     detached: true,
     env: { PATH: process.env["PATH"], LC_ALL: "C" },
@@ -65,9 +91,11 @@ export async function startServer(options: string): Promise<TestServer> {
   };
   await isReady();
   return {
-    url: (database, as = {}) => {
-      const authority = `${as.user ?? user}:${encodeURIComponent(as.password ?? password)}@localhost`;
-      return `postgresql://${authority}/${database}?host=${encodeURIComponent(directory)}`;
+    url: (database, access = {}) => {
+      const authority = `${access.user ?? user}:${encodeURIComponent(access.password ?? password)}`;
+      return access.over === "tcp"
+        ? `postgresql://${authority}@${loopback}:${port}/${database}`
+        : `postgresql://${authority}@localhost:${port}/${database}?host=${encodeURIComponent(directory)}`;
     },
     async crash() {
       child.stdin.write("crash\n");
@@ -75,13 +103,22 @@ export async function startServer(options: string): Promise<TestServer> {
     },
     keep() {
       writeFileSync(join(directory, "keep"), "");
-      return `${binaries}/pg_ctl -D ${directory}/data -o "-k ${directory} -c listen_addresses=''" start`;
+      return `${binaries}/pg_ctl -D ${data} -o "-k ${directory} -p ${port} -c listen_addresses='${addresses}'" start`;
     },
     async stop() {
       child.stdin.end();
       await closed;
     },
   };
+}
+
+/** A port of this machine on which nobody listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, loopback, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** PostgreSQL refuses to be run by root: then a user that owns nothing runs it. */
@@ -95,11 +132,11 @@ export function unprivilegedUser(): { readonly uid: number; readonly gid: number
 
 export function runningServer(base: string): TestServer {
   return {
-    url(database, as = {}) {
+    url(database, access = {}) {
       const url = new URL(base);
       url.pathname = `/${database}`;
-      if (as.user !== undefined) url.username = as.user;
-      if (as.password !== undefined) url.password = as.password;
+      if (access.user !== undefined) url.username = access.user;
+      if (access.password !== undefined) url.password = access.password;
       return url.href;
     },
     crash: async () => {

@@ -1,6 +1,6 @@
 /** A server for the tests of one file, and databases in it. */
 import { afterAll } from "vitest";
-import { runningServer, startServer, type TestServer, withClient } from "./server-process.ts";
+import { type Access, runningServer, startServer, type TestServer, withClient } from "./server-process.ts";
 
 export { withClient } from "./server-process.ts";
 
@@ -26,8 +26,8 @@ export class TestDatabases {
     await (await this.#server).crash();
   }
 
-  async url(database: string, as?: { readonly user?: string; readonly password?: string }): Promise<string> {
-    return (await this.#server).url(database, as);
+  async url(database: string, access?: Access): Promise<string> {
+    return (await this.#server).url(database, access);
   }
 
   /** A new and empty database; the answer is its URL. */

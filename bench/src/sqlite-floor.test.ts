@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { Floor } from "./floor.ts";
+import { SqliteFloor } from "./sqlite-floor.ts";
 
-function temporaryFloor(): { readonly floor: Floor; readonly rowSizes: () => unknown[] } {
+function temporaryFloor(): { readonly floor: SqliteFloor; readonly rowSizes: () => unknown[] } {
   const directory = mkdtempSync(join(tmpdir(), "perdure-floor-"));
-  const floor = new Floor(directory);
+  const floor = new SqliteFloor(directory);
   const rowSizes = (): unknown[] => {
     const db = new DatabaseSync(join(directory, "floor.db"), { readOnly: true });
     const sizes = db.prepare("SELECT length(bytes) AS size FROM rows ORDER BY id").all();

@@ -8,12 +8,12 @@
  */
 import { invariant } from "@perdure/errors";
 import { closeWorld, getHookByToken, getWorld, type Run, resumeHook, start, startWorker } from "perdure/api";
-import { logSize } from "../../log-size.ts";
-import { nextMark } from "../../marks.ts";
-import { type Round, summarize } from "../../rounds.ts";
-import type { ScenarioContext, ScenarioPart } from "../../scenario.ts";
-import { until } from "../../until.ts";
-import { longPast } from "../../workflows/waiting.ts";
+import { logSize } from "../log-size.ts";
+import { nextMark } from "../marks.ts";
+import { type Round, summarize } from "../rounds.ts";
+import type { ScenarioContext, ScenarioPart } from "../scenario.ts";
+import { until } from "../until.ts";
+import { longPast } from "../workflows/waiting.ts";
 
 /** Events of a waiting run beside the two of each step: run_created, run_started, hook_created. */
 const fixedEvents = 3;
@@ -55,7 +55,7 @@ async function prepare(names: readonly string[], events: number): Promise<void> 
 async function resume(context: ScenarioContext, { name }: ScenarioPart, warmUps: number): Promise<Round> {
   const { runId } = await getHookByToken(name);
   const { events, bytes } = await logSize(await getWorld(), runId);
-  const floorMs = context.floor.read(events, bytes / events);
+  const floorMs = await context.floor.read(events, bytes / events);
   const worker = await startWorker();
   for (const warmUp of warmUpNames(name, warmUps)) await timeToNextStep(warmUp);
   let value = 0;

@@ -8,19 +8,18 @@
 import { join } from "node:path";
 import { invariant } from "@perdure/errors";
 import { start, startWorker, type Worker } from "perdure/api";
-import { type Round, summarize } from "../../rounds.ts";
-import type { ScenarioContext } from "../../scenario.ts";
-import { until } from "../../until.ts";
-import { month } from "../../workflows/waiting.ts";
-import { checkedMonth } from "../../workflows/zod-echo.ts";
+import { suspendedFunctionKb, usedHeapKb } from "../heap.ts";
+import { type Round, summarize } from "../rounds.ts";
+import type { ScenarioContext } from "../scenario.ts";
+import { until } from "../until.ts";
+import { month } from "../workflows/waiting.ts";
+import { checkedMonth } from "../workflows/zod-echo.ts";
 
 /** Runs that wait already when the counting begins: realm, caches and statements exist. */
 const warmUpRuns = 100;
 
 /** Runs started at once. */
 const batch = 1_000;
-
-const bytesPerKb = 1_024;
 
 type Starter = (id: number) => Promise<unknown>;
 
@@ -48,12 +47,12 @@ export async function run(context: ScenarioContext): Promise<void> {
 async function measure(scenario: string, n: number): Promise<Round> {
   const starter = starters[scenario];
   invariant(starter !== undefined, `Scenario ${scenario} has no workflow.`);
-  const floor = floorKb(n);
+  const floor = suspendedFunctionKb(n);
   const worker = await startWorker({ residentRunsMax: n + warmUpRuns });
   await startAndRelease(worker, starter, warmUpRuns, warmUpRuns);
-  const before = usedHeap();
+  const before = usedHeapKb();
   await startAndRelease(worker, starter, n, n + warmUpRuns);
-  const value = (usedHeap() - before) / n / bytesPerKb;
+  const value = (usedHeapKb() - before) / n;
   await worker.stop();
   return { value, floor };
 }
@@ -66,28 +65,4 @@ async function startAndRelease(worker: Worker, starter: Starter, count: number, 
   }
   await until(() => worker.claimedCount === 0);
   invariant(worker.residentCount === resident, `${worker.residentCount} executions are resident, not ${resident}.`);
-}
-
-function floorKb(n: number): number {
-  const suspended = new Map<string, { resume: () => void; finished: Promise<number> }>();
-  const before = usedHeap();
-  for (let index = 0; index < n; index += 1) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wait = async (): Promise<number> => {
-      await promise;
-      return index;
-    };
-    suspended.set(`run-${index}`, { resume: resolve, finished: wait() });
-  }
-  const kb = (usedHeap() - before) / n / bytesPerKb;
-  invariant(suspended.size === n, "The floor's functions are alive while they are counted.");
-  return kb;
-}
-
-/** Bytes of heap in use after full collections; the second one takes what finalizers of the first let go. */
-function usedHeap(): number {
-  invariant(globalThis.gc !== undefined, "The process was not started with --expose-gc.");
-  globalThis.gc();
-  globalThis.gc();
-  return process.memoryUsage().heapUsed;
 }

@@ -5,12 +5,12 @@
 import { invariant } from "@perdure/errors";
 import type { LogEvent } from "@perdure/world";
 import { getWorld, type Run, start, startWorker } from "perdure/api";
-import { logSize } from "../../log-size.ts";
-import { nextMark } from "../../marks.ts";
-import { percentile } from "../../median.ts";
-import { summarize } from "../../rounds.ts";
-import type { ScenarioContext } from "../../scenario.ts";
-import { asleep } from "../../workflows/waiting.ts";
+import { logSize } from "../log-size.ts";
+import { nextMark } from "../marks.ts";
+import { percentile } from "../median.ts";
+import { summarize } from "../rounds.ts";
+import type { ScenarioContext } from "../scenario.ts";
+import { asleep } from "../workflows/waiting.ts";
 
 /** The shortest and the longest sleep, in milliseconds; the others lie evenly between. */
 const range = { min: 50, max: 500 };
@@ -89,10 +89,10 @@ async function floorLateness(context: ScenarioContext, n: number, bytes: number)
     const ms = sleepOf(index, n);
     const dueAt = performance.now() + ms;
     return new Promise<number>((resolve) => {
-      setTimeout(() => {
+      setTimeout(async () => {
         // A timer of Node may fire a little early; the commit after it takes its time all the same.
         const firedAt = performance.now();
-        context.floor.commits(1, bytes);
+        await context.floor.commits(1, bytes);
         resolve(Math.max(0, firedAt - dueAt) + (performance.now() - firedAt));
       }, ms);
     });

@@ -2,8 +2,8 @@
 import vm from "node:vm";
 import { createGuard } from "@perdure/core";
 import { invariant } from "@perdure/errors";
-import { type Round, summarize } from "../../rounds.ts";
-import type { ScenarioContext } from "../../scenario.ts";
+import { type Round, summarize } from "../rounds.ts";
+import type { ScenarioContext } from "../scenario.ts";
 
 /** As a worker has it by default, in milliseconds. */
 const turnLimitMs = 2_000;

@@ -1,18 +1,11 @@
 /** How soon a step begins: after a start, after a payload. Both are measured in the process that drives the run. */
 import { getWorld, resumeHook, start, startWorker, type Worker } from "perdure/api";
-import { type LogSize, logSize } from "../../log-size.ts";
-import { nextMark } from "../../marks.ts";
-import { median } from "../../median.ts";
-import { type Round, summarize } from "../../rounds.ts";
-import type { ScenarioContext } from "../../scenario.ts";
-import { until } from "../../until.ts";
-import { inbox, marked } from "../../workflows/waiting.ts";
-
-/** So many samples go before the first round. */
-const warmUpSamples = 200;
-
-/** One sample: milliseconds until the step with the label began. */
-type Sample = (label: string) => Promise<number>;
+import { type LogSize, logSize } from "../log-size.ts";
+import { nextMark } from "../marks.ts";
+import { measureSamples, type Sample } from "../samples.ts";
+import type { ScenarioContext } from "../scenario.ts";
+import { until } from "../until.ts";
+import { inbox, marked } from "../workflows/waiting.ts";
 
 export async function run(context: ScenarioContext): Promise<void> {
   const worker = await startWorker();
@@ -35,7 +28,7 @@ async function startToFirstStep(context: ScenarioContext, worker: Worker): Promi
   await run.returnValue;
   const size = await logSize(await getWorld(), run.runId);
   // Three of the five events are written before the step begins, the creation among them, which is by far the largest.
-  await measure(context, sample, { commits: 1, bytes: size.bytes });
+  await measureSamples(context, sample, { commits: 1, bytes: size.bytes });
 }
 
 async function hookResume(context: ScenarioContext, worker: Worker): Promise<void> {
@@ -53,7 +46,7 @@ async function hookResume(context: ScenarioContext, worker: Worker): Promise<voi
   await sample("size");
   const after = await sizeWhenIdle(run.runId, idle);
   // The payload, and the step that it leads to: one append each, both before the step begins.
-  await measure(context, sample, { commits: 2, bytes: (after.bytes - before.bytes) / 2 });
+  await measureSamples(context, sample, { commits: 2, bytes: (after.bytes - before.bytes) / 2 });
   await resumeHook(token, "");
   await run.returnValue;
 }
@@ -61,28 +54,4 @@ async function hookResume(context: ScenarioContext, worker: Worker): Promise<voi
 async function sizeWhenIdle(runId: string, idle: () => Promise<void>): Promise<LogSize> {
   await idle();
   return await logSize(await getWorld(), runId);
-}
-
-async function measure(
-  context: ScenarioContext,
-  sample: Sample,
-  floor: { readonly commits: number; readonly bytes: number },
-): Promise<void> {
-  const { scenario, sizes, rounds } = context.order;
-  for (const n of sizes) {
-    for (let index = 0; index < Math.min(n, warmUpSamples); index += 1) await sample(`warm-up-${index}`);
-    const measured: Round[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const floors: number[] = [];
-      const values: number[] = [];
-      await context.timed(String(n), async () => {
-        for (let index = 0; index < n; index += 1) {
-          floors.push(context.floor.commits(floor.commits, floor.bytes));
-          values.push(await sample(`${round}-${index}`));
-        }
-      });
-      measured.push({ value: median(values), floor: median(floors) });
-    }
-    context.report(summarize({ scenario, n, unit: "ms" }, measured));
-  }
 }
