@@ -1,10 +1,12 @@
 /** The `events` table: how an event becomes a row and a row an event, and the statements that read logs. */
 import { UndecodableError } from "@perdure/errors";
 import type { LogEvent } from "@perdure/world";
+import { bigIntegers, byteStrings, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
 import { fromStoredOrNull, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
-interface EventRow {
+/** An event as it is stored. */
+export interface EventRow {
   readonly position: number;
   readonly type: string;
   readonly correlation_id: string | null;
@@ -26,6 +28,13 @@ export interface Range {
   readonly last: number;
 }
 
+/** A part of one of several logs. */
+export interface LogPart {
+  readonly runId: string;
+  readonly range: Range;
+  readonly limit: number;
+}
+
 /** The largest position that a row can have. */
 export const lastPosition = 2 ** 31 - 1;
 
@@ -33,6 +42,7 @@ export class EventRows {
   readonly #namespace: string;
   readonly #read: string;
   readonly #heads: string;
+  readonly #parts: string;
   readonly #entity: string;
 
   constructor(schema: string, namespace: string) {
@@ -40,6 +50,11 @@ export class EventRows {
     const where = `FROM ${schema}.events WHERE namespace = $1 AND run_id = $2 AND position > $3::bigint AND position <= $4::bigint`;
     this.#read = `SELECT ${headColumns}, payload ${where} ORDER BY position LIMIT $5::bigint`;
     this.#heads = `SELECT ${headColumns} ${where} ORDER BY position`;
+    this.#parts = `SELECT k.index, e.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+WITH ORDINALITY AS k(run_id, after, last, most, index),
+LATERAL (SELECT ${headColumns}, payload FROM ${schema}.events WHERE namespace = $1 AND run_id = k.run_id
+  AND position > k.after AND position <= k.last ORDER BY position LIMIT k.most) AS e
+ORDER BY k.index, e.position`;
     this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
   }
 
@@ -47,6 +62,22 @@ export class EventRows {
   async read(queries: Queries, runId: string, { after, last }: Range, limit: number | null): Promise<LogEvent[]> {
     const values = [this.#namespace, toStoredText(runId), after, last, limit];
     return (await queries.read<EventRow>(this.#read, values)).map(eventFromRow);
+  }
+
+  /** {@link read} for several logs in one statement; the answers are in the order of the parts. */
+  async readParts(queries: Queries, parts: readonly LogPart[]): Promise<readonly (readonly EventRow[])[]> {
+    const values = [
+      this.#namespace,
+      texts(parts, ({ runId }) => toStoredText(runId)),
+      bigIntegers(parts, ({ range }) => range.after),
+      bigIntegers(parts, ({ range }) => range.last),
+      bigIntegers(parts, ({ limit }) => limit),
+    ];
+    const answers: EventRow[][] = parts.map(() => []);
+    for (const row of await queries.read<EventRow & { readonly index: number }>(this.#parts, values)) {
+      answers[row.index - 1]?.push(row);
+    }
+    return answers;
   }
 
   /** The same without payloads (null instead): all that a fold needs. */
@@ -63,7 +94,7 @@ export class EventRows {
 }
 
 /** Names that this version does not know are kept as they are, so that the run is parked and not misread. */
-function eventFromRow(row: EventRow): LogEvent {
+export function eventFromRow(row: EventRow): LogEvent {
   return {
     type: row.type,
     position: row.position,
@@ -96,23 +127,15 @@ function dataText(data: LogEvent["data"]): string | null {
   return text === "{}" ? null : text;
 }
 
-/** Events as the parameters of `write_run`: an array for each column, and the bytes of all payloads in one value. */
-export function eventArrays(events: readonly LogEvent[]) {
-  const payloads = events.map(({ payload }) => payload);
-  let end = 1;
-  const starts = payloads.map((payload) => {
-    const start = end;
-    end += payload?.byteLength ?? 0;
-    return start;
-  });
+/** Events as parameters of `write_runs`: an array for each column. */
+export function eventColumns(events: readonly LogEvent[]) {
   return {
-    types: events.map(({ type }) => type),
-    correlation_ids: events.map(({ correlationId }) => toStoredOrNull(correlationId)),
-    ats: events.map(({ at }) => at),
-    causes: events.map(({ cause }) => cause),
-    data: events.map(({ data }) => dataText(data)),
-    starts,
-    lengths: payloads.map((payload) => payload?.byteLength ?? null),
-    payloads: Buffer.concat(payloads.filter((payload) => payload !== null)),
+    positions: integers(events, ({ position }) => position),
+    types: texts(events, ({ type }) => type),
+    correlation_ids: texts(events, ({ correlationId }) => toStoredOrNull(correlationId)),
+    ats: bigIntegers(events, ({ at }) => at),
+    causes: integers(events, ({ cause }) => cause),
+    data: texts(events, ({ data }) => dataText(data)),
+    payloads: byteStrings(events, ({ payload }) => payload),
   };
 }

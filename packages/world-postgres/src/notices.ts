@@ -10,6 +10,9 @@ import type { Queries } from "./database.ts";
 /** The server takes 7,999 bytes in one notification. */
 const noticeBytesMax = 7_500;
 
+/** A notification is a commit too. Nothing is lost with it, so nobody waits until it is on the disk, nor shares that wait. */
+const notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+
 /** A change of a run, as others hear of it. */
 export interface Notice {
   readonly runId: string;
@@ -82,7 +85,7 @@ export class NoticeSender {
       this.#waiting = new Map();
       const text = encodeNotification({ from: this.#from, notices });
       // Lost notices delay, and do no other harm; a server that is out of reach is told of by the calls that need it.
-      await this.#queries.read("SELECT pg_notify($1, $2)", [this.#channel, text]).catch(() => {});
+      await this.#queries.read(notify, [this.#channel, text]).catch(() => {});
     }
     this.#sending = null;
   }

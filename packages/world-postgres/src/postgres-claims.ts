@@ -20,6 +20,7 @@ import {
 } from "@perdure/world";
 import type { TransactionQueries } from "./database.ts";
 import { type RunRow, runColumns, unclaimed, type VersionedRun, versionedRun } from "./run-rows.ts";
+import type { RunChange } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
@@ -174,8 +175,8 @@ async function claimRuns(
     const lost = await lostRuns(room, queries, [lostOwners, workflows, max + 1], mode);
     const due = await dueRuns(room, queries, [workflows, storeNow, Math.max(0, max - lost.length)]);
     taken = takeRows(store.settings.namespace, worker.id, [...lost.slice(0, max), ...due]);
-    const changed = [...taken.claimed, ...taken.stalled].map(({ run }) => run);
-    if (changed.length > 0) await store.runs.replace(queries, changed);
+    const changed = [...taken.claimed, ...taken.stalled].map(changeOf);
+    if (changed.length > 0) await store.runs.writeTogether(queries, changed, null);
     return lost.length > max ? storeNow : workers.nextWakeAt(queries, worker.workflows);
   });
   const nextWakeAt = await claiming;
@@ -212,6 +213,15 @@ function takeRows(namespace: string, workerId: string, rows: readonly ClaimRow[]
   }
   return taken;
 }
+
+/** No event goes with a takeover, and the row that was judged is locked. */
+const changeOf = ({ run, version }: VersionedRun): RunChange => ({
+  run,
+  version: version - 1,
+  storeNow: null,
+  append: null,
+  tokens: null,
+});
 
 const stateOf = (run: RunRecord, row: ClaimRow): OwnerState =>
   ownerState(run, heartbeat(row.beat_at, row.lease_ms), row.now);

@@ -5,6 +5,7 @@ import {
   type CreateRequest,
   type CreateResult,
   isEagerClaimGone,
+  isEnded,
   type Page,
   type RunFilter,
   type RunRecord,
@@ -12,10 +13,11 @@ import {
   type WorldRuns,
 } from "@perdure/world";
 import { assertFits, ownPayload } from "./postgres-log.ts";
-import { type RunRow, runColumns, versionedRun } from "./run-rows.ts";
+import { listed, type RunRow, runColumns, versionedRun } from "./run-rows.ts";
 import { isSettled, type Store } from "./store.ts";
 import { toStoredText } from "./stored-text.ts";
 import { TokenOwners } from "./token-changes.ts";
+import type { Seat } from "./write-lane.ts";
 
 /** The longest delay that a timer of Node takes, in milliseconds. */
 const timerMaxMs = 2 ** 31 - 1;
@@ -34,7 +36,7 @@ export function postgresRuns(store: Store): WorldRuns {
 
 function withOwnPayloads(request: CreateRequest): CreateRequest {
   const { eager } = request;
-  const input = Uint8Array.from(request.input);
+  const input = new Uint8Array(request.input);
   if (eager === null) return { ...request, input };
   const turn = { facts: eager.facts.map(ownPayload), decisions: eager.decisions.map(ownPayload) };
   return { ...request, input, eager: { ...eager, ...turn } };
@@ -51,12 +53,18 @@ async function createRun(store: Store, request: CreateRequest): Promise<CreateRe
   const { eager } = request;
   assertFits(1 + (eager?.facts.length ?? 0) + (eager?.decisions.length ?? 0));
   const tokens = new TokenOwners();
-  const estimate = store.clock.estimate();
-  let reading = estimate === null ? await readClock(store) : { storeNow: estimate, isExact: false };
+  let mustRead = false;
   for (;;) {
-    const result = await tryToCreate(store, request, tokens, reading);
-    if (result !== null) return result;
-    reading = await readClock(store);
+    const seat = await store.lane.seat();
+    try {
+      const estimate = mustRead ? null : store.clock.estimate();
+      const reading = estimate === null ? await readClock(store) : { storeNow: estimate, isExact: false };
+      const result = await tryToCreate(store, request, tokens, reading, seat);
+      if (result !== null) return result;
+    } finally {
+      seat.leave();
+    }
+    mustRead = true;
   }
 }
 
@@ -66,6 +74,7 @@ async function tryToCreate(
   request: CreateRequest,
   tokens: TokenOwners,
   { storeNow, isExact }: Reading,
+  seat: Seat,
 ): Promise<CreateResult | null> {
   const view = RunView.empty();
   const context = { storeNow, tokenOwner: tokens.ask() };
@@ -75,7 +84,7 @@ async function tryToCreate(
     return (await existing(store, request)) ?? (isExact ? verdict : null);
   }
   const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens };
-  const { outcome, now } = await store.runs.write(store.database, change);
+  const { outcome, now } = await store.lane.write(change, seat);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
   if (outcome === "bundle") await store.bundles.putAgain(verdict.run.bundleId);
@@ -96,7 +105,7 @@ async function readClock(store: Store): Promise<Reading> {
 
 /** The answer when the run id or the key is taken; null when both are free. */
 async function existing(store: Store, request: CreateRequest): Promise<CreateResult | null> {
-  const known = await store.runs.load(store.database, request.runId);
+  const known = await store.load(request.runId);
   if (known !== null) {
     const { run } = known.stored;
     const events = await store.events.read(store.database, run.runId, { after: 0, last: run.tail }, null);
@@ -110,7 +119,7 @@ async function existing(store: Store, request: CreateRequest): Promise<CreateRes
 
 async function listRuns(store: Store, filter: RunFilter): Promise<Page<RunRecord>> {
   const { schema, namespace } = store.settings;
-  const conditions = ["r.namespace = $1"];
+  const conditions = ["r.namespace = $1", listed];
   const values: unknown[] = [toStoredText(namespace), filter.limit + 1];
   const bound = (value: unknown): string => `$${values.push(value)}`;
   if (filter.status !== undefined) conditions.push(`r.status = ${bound(filter.status)}`);
@@ -139,12 +148,17 @@ function parseCursor(cursor: string): readonly [number, string] {
   return [Number(createdAt), runId];
 }
 
+/** What this process has written itself need not be read: a run that it ended, or one that it drives and will announce. */
 async function waitForEnd(store: Store, runId: string, timeoutMs: number): Promise<RunRecord | null> {
+  const known = store.cache.get(runId)?.run ?? null;
   const settling = watchForEnd(store, runId, timeoutMs);
   try {
-    // Read after the watching began, so that nothing falls between the two.
-    const run = await store.call(() => store.row(runId));
-    if (run === null || isSettled(run)) return run;
+    if (known !== null && isEnded(known.status)) return known;
+    if (known === null || !store.isDrivenHere(known)) {
+      // Read after the watching began, so that nothing falls between the two.
+      const run = await store.call(() => store.row(runId));
+      if (run === null || isSettled(run)) return run;
+    }
     return (await settling.settled) ?? (await store.call(() => store.row(runId)));
   } finally {
     settling.stop();

@@ -22,15 +22,23 @@ export interface CacheBounds {
   readonly foldedEvents: number;
 }
 
-/** About 1 KB for an entry, and 200 bytes for an event if every second one creates an entity: 70 MB at the most. */
-const defaultBounds: CacheBounds = { entries: 10_000, foldedEvents: 300_000 };
+/** 1 to 3 KB for an entry, and 200 bytes for an event if every second one creates an entity: 90 MB at the most. */
+const defaultBounds: CacheBounds = { entries: 25_000, foldedEvents: 500_000 };
 
 interface Entry {
   stored: VersionedRun;
   view: RunView | null;
+  /** The last event of a run that has ended, which those read who wait for its end. */
+  last: LogEvent | null;
   /** How many events of the fold are counted in the bound. */
   counted: number;
 }
+
+/** A larger payload is not kept. */
+const keptPayloadMax = 2_048;
+
+const shortOrNull = (event: LogEvent | undefined): LogEvent | null =>
+  event !== undefined && (event.payload?.byteLength ?? 0) <= keptPayloadMax ? event : null;
 
 /** Reads the events above a position, up to and including another one, without payloads. */
 export type ReadHeads = (after: number, last: number) => Promise<readonly LogEvent[]>;
@@ -63,12 +71,23 @@ export class RunCache {
     return entry.stored;
   }
 
+  /** The last event of a run that this process has ended; null when it is not remembered. */
+  lastEventOf(runId: string): LogEvent | null {
+    return this.#entries.get(runId)?.last ?? null;
+  }
+
+  /** The newest tail that was seen of a run; null when it is not remembered. */
+  tailOf(runId: string): number | null {
+    const entry = this.#entries.get(runId);
+    return entry === undefined ? null : Math.max(entry.stored.run.tail, entry.view?.tail ?? 0);
+  }
+
   /** Take over a row that was just read or written, and the fold of its log where it is at hand. */
   remember(stored: VersionedRun, view: RunView | null = null): void {
     const { runId } = stored.run;
     const known = this.#entries.get(runId);
     if (known === undefined) {
-      const entry: Entry = { stored, view, counted: 0 };
+      const entry: Entry = { stored, view, last: null, counted: 0 };
       this.#entries.set(runId, entry);
       this.#count(entry);
       this.#evict();
@@ -141,6 +160,7 @@ export class RunCache {
     const { run, fork, events } = admitted;
     this.remember({ run, version });
     const entry = this.#entries.get(run.runId);
+    if (entry !== undefined && isEnded(run.status)) entry.last = shortOrNull(events.at(-1));
     const isUnmoved = entry?.view === view && view.tail === fork.tail - events.length;
     if (!isUnmoved || isEnded(run.status)) return;
     view.absorb(fork);

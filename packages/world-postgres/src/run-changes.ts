@@ -11,9 +11,11 @@ import type { Admitted, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { VersionedRun } from "./run-rows.ts";
-import type { LoadedRun, WriteResult } from "./run-store.ts";
+import type { LoadedRun } from "./run-store.ts";
+import type { RunChange, WriteResult } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { TokenOwners } from "./token-changes.ts";
+import type { Seat } from "./write-lane.ts";
 
 /** After so many tries that others overtook, the row is locked. */
 const overtakenMax = 3;
@@ -130,6 +132,18 @@ class Change<T> {
   }
 
   async attempt(queries: Queries): Promise<Attempt<T>> {
+    const { database, lane } = this.#store;
+    if (queries !== database) return this.#attempt(queries, null);
+    const seat = await lane.seat();
+    try {
+      return await this.#attempt(queries, seat);
+    } finally {
+      seat.leave();
+    }
+  }
+
+  /** `seat`: null in a transaction. */
+  async #attempt(queries: Queries, seat: Seat | null): Promise<Attempt<T>> {
     for (;;) {
       const remembered = this.#remembered();
       const loaded = remembered === null ? await this.#load(queries) : null;
@@ -143,7 +157,7 @@ class Change<T> {
         queries,
       });
       if (judgement.kind !== "answer") {
-        const result = await this.#write(queries, stored, storeNow, judgement);
+        const result = await this.#write(this.#changeOf(judgement, stored, storeNow), queries, seat);
         return { kind: "wrote", judgement, version: stored.version + 1, result };
       }
       if (loaded !== null && this.#tokens.isKnown) return { kind: "done", value: await judgement.answer() };
@@ -190,7 +204,11 @@ class Change<T> {
 
   async #load(queries: Queries): Promise<LoadedRun | null> {
     this.#exactNow = null;
-    const loaded = await this.#store.runs.load(queries, this.#runId, this.#options.outsideKey);
+    const { database, runs } = this.#store;
+    const loaded =
+      queries === database
+        ? await this.#store.load(this.#runId, this.#options.outsideKey)
+        : await runs.load(queries, this.#runId, this.#options.outsideKey);
     if (loaded === null) {
       this.#store.cache.forget(this.#runId);
       return null;
@@ -206,14 +224,19 @@ class Change<T> {
     this.#tokens.learn(await this.#store.runs.tokenHolders(queries, this.#tokens.asked));
   }
 
-  #write(queries: Queries, stored: VersionedRun, storeNow: number, judgement: Writing<T>): Promise<WriteResult> {
+  #changeOf(judgement: Writing<T>, stored: VersionedRun, storeNow: number): RunChange {
     const isAppend = judgement.kind === "append";
-    return this.#store.runs.write(queries, {
+    return {
       run: runOf(judgement),
       version: stored.version,
       storeNow: isAppend || judgement.needsClock ? storeNow : null,
       append: isAppend ? judgement.admitted : null,
       tokens: this.#tokens,
-    });
+    };
+  }
+
+  #write(change: RunChange, queries: Queries, seat: Seat | null): Promise<WriteResult> {
+    const { lane, runs } = this.#store;
+    return seat === null ? runs.write(queries, change) : lane.write(change, seat);
   }
 }

@@ -2,9 +2,9 @@
  * The `runs` table as `RunRecord`s: the columns, how a row becomes a record and back, and the statements that read rows.
  */
 import type { Parked, RunRecord, RunStatus } from "@perdure/world";
-import { fromStoredOrNull, fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
+import { fromStoredOrNull, fromStoredText } from "./stored-text.ts";
 
-/** A run's row with the count of its changes, by which `write_run` knows that it is still the one that was read. */
+/** A run's row with the count of its changes, by which `write_runs` knows that it is still the one that was read. */
 export interface VersionedRun {
   readonly run: RunRecord;
   readonly version: number;
@@ -79,6 +79,9 @@ export const runColumns = readColumns.map((column) => `r.${column}`).join(", ");
 /** Spelled as the partial index `runs_due` is, so that the planner uses it. Of the table or alias `r`. */
 export const unclaimed = "r.owner IS NULL AND r.parked_reason IS NULL AND r.wake_at IS NOT NULL";
 
+/** True of every row. Spelled as the indexes of lists are, so that the planner uses them. Of the table or alias `r`. */
+export const listed = "r.created_at >= -9007199254740991";
+
 /** True of rows that nothing more is to be waited for: ended or parked. Of the table or alias `r`. */
 export const settled = "(r.ended_at IS NOT NULL OR r.parked_reason IS NOT NULL)";
 
@@ -125,65 +128,3 @@ function parkedOf(row: RunRow): Parked | null {
     since: row.parked_since ?? 0,
   };
 }
-
-/** What never changes about a run, by column. */
-export function fixedValues(run: RunRecord) {
-  return {
-    key: toStoredOrNull(run.key),
-    key_hash: run.key === null ? null : hashOfKey(run.key),
-    workflow_id: toStoredText(run.workflowId),
-    workflow_name: toStoredText(run.workflowName),
-    bundle_id: toStoredText(run.bundleId),
-    isolation: run.isolation,
-    parent_run_id: toStoredOrNull(run.parentRunId),
-    root_run_id: toStoredText(run.rootRunId),
-    created_at: run.createdAt,
-  };
-}
-
-/** What changes about a run, by column. */
-export function changingValues(run: RunRecord) {
-  const { lastAppend, parked } = run;
-  return {
-    status: run.status,
-    tail: run.tail,
-    last_at: run.lastAt,
-    epoch: run.epoch,
-    owner: toStoredOrNull(run.owner),
-    append_n: lastAppend?.n ?? null,
-    append_first: lastAppend?.first ?? null,
-    append_last: lastAppend?.last ?? null,
-    parked_reason: toStoredOrNull(parked?.reason ?? null),
-    parked_detail: toStoredOrNull(parked?.detail ?? null),
-    parked_position: parked?.position ?? null,
-    parked_since: parked?.since ?? null,
-    wake_at: run.wakeAt,
-    expiries: run.expiries,
-    claim_tail: run.claimTail,
-    started_at: run.startedAt,
-    ended_at: run.endedAt,
-    ended_owner: toStoredOrNull(run.endedOwner),
-  };
-}
-
-/** The type of each changing column, for statements that take many rows as arrays. */
-export const changingTypes = {
-  status: "text",
-  tail: "integer",
-  last_at: "bigint",
-  epoch: "integer",
-  owner: "text",
-  append_n: "integer",
-  append_first: "integer",
-  append_last: "integer",
-  parked_reason: "text",
-  parked_detail: "text",
-  parked_position: "integer",
-  parked_since: "bigint",
-  wake_at: "double precision",
-  expiries: "integer",
-  claim_tail: "integer",
-  started_at: "bigint",
-  ended_at: "bigint",
-  ended_owner: "text",
-} as const satisfies Record<keyof ReturnType<typeof changingValues>, string>;

@@ -7,7 +7,7 @@
 import { StoreError, type StoreFailure } from "@perdure/errors";
 import { DatabaseError } from "pg";
 
-/** SQLSTATEs that are decided on elsewhere. Those with PDT are our own: see `write_run` and `0001-bundle-guard.ts`. */
+/** SQLSTATEs that are decided on elsewhere. Those with PDT are our own: see `write_runs` and `0001-bundle-guard.ts`. */
 export const sqlState = {
   serializationFailure: "40001",
   deadlock: "40P01",
@@ -54,6 +54,15 @@ const endingClasses: ReadonlySet<string> = new Set(["08", "58", "F0", "XX"]);
 export function endsConnection(error: unknown): boolean {
   const code = sqlStateOf(error);
   return code === null || endingCodes.has(code) || endingClasses.has(code.slice(0, 2));
+}
+
+/**
+ * True for an error that says something of one statement, which the server has undone, and nothing of the connection: to
+ * send it again in parts may show which part it was.
+ */
+export function isOfStatement(error: unknown): boolean {
+  const cause = StoreError.is(error) ? error.cause : error;
+  return sqlStateOf(cause) !== null && !endsConnection(cause);
 }
 
 interface Explanation {

@@ -3,26 +3,31 @@
  * (`postgres-*.ts`) share it.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { isEnded, type RunRecord } from "@perdure/world";
+import { isEnded, type LogEvent, type RunRecord } from "@perdure/world";
 import type { ClientConfig } from "pg";
 import { BackgroundPurge } from "./background-purge.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import type { Database } from "./database.ts";
-import { EventRows } from "./event-rows.ts";
+import { type EventRow, EventRows, eventFromRow, type LogPart, type Range } from "./event-rows.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
+import { ReadLane } from "./read-lane.ts";
 import type { Retention } from "./retention.ts";
 import { RunCache } from "./run-cache.ts";
 import { type Hint, RunChanges } from "./run-changes.ts";
 import { type RunRow, runColumns, settled, versionedRun } from "./run-rows.ts";
-import { RunStore } from "./run-store.ts";
+import { type LoadedRun, type RunKey, RunStore } from "./run-store.ts";
 import { ServerClock } from "./server-clock.ts";
 import { closedError } from "./store-errors.ts";
 import { toStoredText } from "./stored-text.ts";
+import { WriteLane } from "./write-lane.ts";
 
 /** So many polls in a row that nobody wanted anything of end the watching: callers that wait one by one share it. */
 const idlePollsMax = 10;
+
+/** So many events, or fewer, are a short read. */
+const shortReadMax = 64;
 
 export interface StoreSettings {
   readonly config: ClientConfig;
@@ -51,7 +56,10 @@ export class Store {
   readonly cache = new RunCache();
   readonly signals = new ChangeSignals();
   readonly runs: RunStore;
+  readonly lane: WriteLane;
   readonly events: EventRows;
+  readonly #rowReads: ReadLane<RunKey, LoadedRun | null>;
+  readonly #logReads: ReadLane<LogPart, readonly EventRow[]>;
   readonly changes: RunChanges;
   readonly bundles: PostgresBundles;
   readonly #purging: BackgroundPurge;
@@ -73,7 +81,10 @@ export class Store {
     this.database = database;
     this.incarnation = incarnation;
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
+    this.lane = new WriteLane(database, this.runs);
     this.events = new EventRows(schema, namespace);
+    this.#rowReads = new ReadLane((keys) => this.runs.loadAll(database, keys));
+    this.#logReads = new ReadLane((parts) => this.events.readParts(database, parts));
     this.changes = new RunChanges(this);
     this.bundles = new PostgresBundles(database, settings);
     this.#purging = new BackgroundPurge(database, settings);
@@ -108,10 +119,25 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (this.#closing !== null) throw closedError(this.settings.location);
   }
 
+  /** A run's row as it is, with what was asked of its outside keys; null when there is no such run. */
+  load(runId: string, outsideKey: string | null = null): Promise<LoadedRun | null> {
+    return this.#rowReads.read({ runId, outsideKey });
+  }
+
   /** A run's row as it is. */
   async row(runId: string): Promise<RunRecord | null> {
-    const loaded = await this.runs.load(this.database, runId);
+    const loaded = await this.load(runId);
     return loaded?.stored.run ?? null;
+  }
+
+  /** At most `limit` events of a part of a log, in order. What is certainly short is read together with others. */
+  async readLog(runId: string, range: Range, limit: number): Promise<readonly LogEvent[]> {
+    const tail = this.cache.tailOf(runId) ?? Number.POSITIVE_INFINITY;
+    if (Math.min(limit, tail - range.after) > shortReadMax) {
+      return this.events.read(this.database, runId, range, limit);
+    }
+    const rows = await this.#logReads.read({ runId, range, limit });
+    return rows.map(eventFromRow);
   }
 
   /** Whoever works also deletes what was kept for long enough. */
@@ -123,6 +149,11 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
   /** A worker of this process is gone; whatever it held is any worker's now. */
   removeOwnWorker(workerId: string): void {
     this.#ownWorkers.delete(workerId);
+  }
+
+  /** Whether a worker of this process holds the run, as far as this process knows. */
+  isDrivenHere({ owner }: RunRecord): boolean {
+    return owner !== null && this.#ownWorkers.has(owner);
   }
 
   /** A change of a run is durable. */

@@ -17,8 +17,13 @@ export interface TokenChanges {
   readonly taken: readonly TakenToken[];
 }
 
+const noChanges: TokenChanges = { droppedAll: false, dropped: [], taken: [] };
+
+const isOfHook = ({ type }: LogEvent): boolean => type === "hook_created" || type === "hook_disposed";
+
 export function tokenChanges({ events, run, fork }: Admitted): TokenChanges {
   if (isEnded(run.status)) return { droppedAll: fork.mayHoldTokens, dropped: [], taken: [] };
+  if (!events.some(isOfHook)) return noChanges;
   const taken = new Map<string, TakenToken>();
   const dropped: string[] = [];
   for (const event of events) {
@@ -34,6 +39,14 @@ function take(taken: Map<string, TakenToken>, event: Extract<LogEvent, { readonl
   const { correlationId, position } = event;
   if (correlationId !== null) taken.set(correlationId, { tokenHash: event.data.tokenHash, correlationId, position });
 }
+
+/** The tokens that a judgement took for free, and those that it took for held, with the runs that hold them. */
+export interface AssumedTokens {
+  readonly free: readonly string[];
+  readonly held: readonly (readonly [tokenHash: string, holder: string])[];
+}
+
+const nothing: AssumedTokens = { free: [], held: [] };
 
 /**
  * Who holds which token, as far as it was looked up; a token that was not counts as free, as nearly every one is. All
@@ -67,7 +80,8 @@ export class TokenOwners {
   }
 
   /** What the judgement rests on. */
-  get assumed(): { readonly free: readonly string[]; readonly held: readonly (readonly [string, string])[] } {
+  get assumed(): AssumedTokens {
+    if (this.#asked.size === 0) return nothing;
     const free: string[] = [];
     const held: (readonly [string, string])[] = [];
     for (const tokenHash of this.#asked) {

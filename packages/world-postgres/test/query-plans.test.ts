@@ -108,3 +108,50 @@ describe("the statements of a world", () => {
     expect(new Set(outlook.flat())).toEqual(new Set(["runs_due", "runs_by_owner"]));
   });
 });
+
+interface TableUse {
+  readonly updates: number;
+  readonly updatesInPlace: number;
+  /** How often each index was used to find rows. */
+  readonly scans: Readonly<Record<string, number>>;
+}
+
+/** What the server has counted of the table of runs, once it has counted so many updates: it does so a little later. */
+async function useOfRuns(url: string, updates: number): Promise<TableUse> {
+  return withClient(url, async (client) => {
+    for (;;) {
+      const { rows } = await client.query(`SELECT t.n_tup_upd::integer AS updates,
+  t.n_tup_hot_upd::integer AS "updatesInPlace", json_object_agg(i.indexrelname, i.idx_scan) AS scans
+FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)
+WHERE t.schemaname = 'perdure' AND t.relname = 'runs' GROUP BY 1, 2`);
+      if (rows[0].updates >= updates) return rows[0];
+    }
+  });
+}
+
+describe("an append", () => {
+  it("finds its run by the primary key, also by a plan of an empty table, and changes no index", async () => {
+    const url = await worlds.databases.create();
+    const { world } = await worlds.open({ url, notifications: false, maxConnections: 1 });
+    await world.claims.heartbeat(worker);
+    const { storeNow: at } = await world.describe();
+    const runs = Array.from({ length: 50 }, (_, n) => n);
+    await Promise.all(runs.map((n) => world.runs.create(eagerCreation(n, null, at))));
+    for (let n = 2; n < 12; n += 1) {
+      const append = (run: number) =>
+        world.log.append(
+          id("wrun", run),
+          driverAppend(n, n, { decisions: [hookCreated(n, `token-${run}-${n}`, at)], ifTail: n }),
+        );
+      await Promise.all(runs.map(append));
+      await Promise.all(runs.map((run) => world.hooks.find(`token-${run}-${n}`)));
+      await Promise.all(runs.map((run) => world.runs.get(id("wrun", run))));
+    }
+    await world.close();
+    const { updates, updatesInPlace, scans } = await useOfRuns(url, 500);
+    expect([updates, updatesInPlace]).toEqual([500, 500]);
+    const { runs_pkey: byKey = 0, ...others } = scans;
+    expect(byKey).toBeGreaterThanOrEqual(1_000);
+    expect(others).toEqual(Object.fromEntries(Object.keys(others).map((name) => [name, 0])));
+  });
+});

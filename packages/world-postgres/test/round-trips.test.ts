@@ -1,5 +1,6 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
+import type { PostgresWorldOptions } from "../src/options.ts";
 import type { Store } from "../src/store.ts";
 import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
 import { Worlds } from "./worlds.ts";
@@ -22,14 +23,17 @@ async function countOf(store: Store, call: () => Promise<unknown>): Promise<Reco
 
 const one = { reads: 0, writes: 1, transactions: 0 };
 
-async function openStarted() {
+async function openStarted(options: Partial<PostgresWorldOptions> = {}) {
   const url = await worlds.databases.create();
-  const opened = await worlds.open({ url });
+  const opened = await worlds.open({ url, ...options });
   const { world } = opened;
   await world.claims.heartbeat(worker);
   const { storeNow: at } = await world.describe();
   return { ...opened, url, at };
 }
+
+const completion = (at: number, payload: Uint8Array) =>
+  ({ type: "run_completed", correlationId: null, at, cause: 2, data: {}, payload }) as const;
 
 const append = (world: World, n: number, at: number) =>
   world.log.append(id("wrun", 1), driverAppend(n, n, { decisions: [hookCreated(n, `token-${n}`, at)], ifTail: n }));
@@ -74,5 +78,52 @@ describe("round trips to the server", () => {
       writes: 2,
       transactions: 0,
     });
+  });
+
+  it("are none to learn of the end of a run that this process has ended, and of its result", async () => {
+    const { store, world, at } = await openStarted({ notifications: false, pollMs: 600_000 });
+    await world.runs.create(eagerCreation(1, null, at));
+    const payload = new Uint8Array([4, 2]);
+    const waiting = await countOf(store, async () => {
+      const ended = world.runs.waitForEnd(id("wrun", 1), 60_000);
+      const result = await world.log.append(
+        id("wrun", 1),
+        driverAppend(2, 2, { decisions: [completion(at, payload)] }),
+      );
+      expect(result.kind).toBe("appended");
+      expect(await ended).toMatchObject({ status: "completed", tail: 3 });
+      expect(await world.runs.waitForEnd(id("wrun", 1), 60_000)).toMatchObject({ status: "completed", tail: 3 });
+      const [last] = await world.log.read(id("wrun", 1), { after: 2, limit: 1 });
+      expect(last).toMatchObject({ type: "run_completed", payload });
+      last?.payload?.fill(0);
+      expect((await world.log.read(id("wrun", 1), { after: 2, limit: 1 }))[0]).toMatchObject({ payload });
+    });
+    expect(waiting).toEqual(one);
+  });
+
+  it("are few for reads that are asked for together, each of which has the answer that it had alone", async () => {
+    const { world: other, url, at } = await openStarted();
+    for (const n of [1, 2, 3]) await other.runs.create(eagerCreation(n, `token-${n}`, at));
+    await other.log.append(id("wrun", 2), payloadFor(2, "key"));
+    const { store, world } = await worlds.open({ url });
+    const numbers = Array.from({ length: 200 }, (_, index) => index % 5);
+    const rows = await countOf(store, async () => {
+      const answers = await Promise.all(numbers.map((n) => world.runs.get(id("wrun", n))));
+      const tails = [null, 3, 4, 3, null];
+      expect(answers.map((run) => run?.tail ?? null)).toEqual(numbers.map((n) => tails[n]));
+    });
+    expect([rows["writes"], rows["transactions"]]).toEqual([0, 0]);
+    expect(rows["reads"]).toBeLessThanOrEqual(2);
+    const logs = await countOf(store, async () => {
+      const answers = await Promise.all(
+        numbers.map((n, index) => world.log.read(id("wrun", n), { after: index % 3, limit: 2 })),
+      );
+      for (const [index, events] of answers.entries()) {
+        const n = numbers[index] ?? 0;
+        const alone = await store.events.read(store.database, id("wrun", n), { after: index % 3, last: 100 }, 2);
+        expect(events).toEqual(alone);
+      }
+    });
+    expect(logs["reads"]).toBeLessThanOrEqual(numbers.length + 2);
   });
 });
