@@ -16,6 +16,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "./database.ts";
 import { isAlone, type Manner } from "./purge.ts";
+import { listed } from "./run-rows.ts";
 import { toStoredText } from "./stored-text.ts";
 
 /** A bundle is let alone for so long after it was stored, in milliseconds: most are needed soon. */
@@ -59,7 +60,7 @@ export class BundleCollection {
 
   get #isNotNeeded(): string {
     return `b.namespace = $1 AND b.created_at <= ${this.#schema}.store_now() - $2::bigint AND b.id NOT IN (
-  SELECT r.bundle_id FROM ${this.#schema}.runs r WHERE r.namespace = $1 AND r.status IN ('pending', 'running'))`;
+  SELECT r.bundle_id FROM ${this.#schema}.runs r WHERE r.namespace = $1 AND ${listed} AND r.status IN ('pending', 'running'))`;
   }
 
   /** True when some are doomed. */

@@ -8,6 +8,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { EndedStatus } from "@perdure/world";
 import type { Database, TransactionQueries } from "./database.ts";
+import { listed } from "./run-rows.ts";
 import { runTables } from "./run-tables.ts";
 import { advisoryKey } from "./schema.ts";
 import { toStoredText } from "./stored-text.ts";
@@ -99,7 +100,7 @@ WHERE ${this.#isOld}`,
   /** The second condition follows from the third; it is the one that the index by status can use. */
   get #isOld(): string {
     const before = `(SELECT ${this.#schema}.store_now() - $3::bigint)`;
-    return `r.namespace = $1 AND r.status = $2 AND r.created_at < ${before} AND r.ended_at < ${before}`;
+    return `r.namespace = $1 AND r.status = $2 AND ${listed} AND r.created_at < ${before} AND r.ended_at < ${before}`;
   }
 
   /** Null: another process is at it. */

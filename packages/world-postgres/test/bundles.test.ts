@@ -56,6 +56,21 @@ describe("the collection of bundles", () => {
     expect(await stranger.runs.get(id("wrun", 2))).toBeNull();
   });
 
+  it("is no hindrance to starts that go in one statement with one for a bundle that is gone", async () => {
+    const url = await worlds.databases.create();
+    const opened = await worlds.open({ url });
+    for (const bundle of ["gone", "live"]) await opened.world.bundles.put(bundle, code);
+    await opened.world.runs.create(creationOf(1, "live"));
+    await ageBundles(url);
+    expect(await collection(opened).run("foreground")).toBe(1);
+    const bundles = ["live", "gone", "live", "gone", "never stored"];
+    const created = await Promise.all(
+      bundles.map((bundle, index) => opened.world.runs.create(creationOf(index + 2, bundle))),
+    );
+    expect(created.map(({ kind }) => kind)).toEqual(bundles.map(() => "created"));
+    expect(await opened.world.bundles.get("gone")).toEqual(code);
+  });
+
   it("waits for a start that is under way and has not seen the mark", async () => {
     const url = await worlds.databases.create();
     const opened = await worlds.open({ url });
