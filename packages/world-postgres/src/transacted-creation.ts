@@ -84,7 +84,10 @@ function writingSql(store: Store, request: Creation, storeNow: number): string {
     now: storeNow,
     clock_lag_max: clockLagMsMax,
     channel: store.channel,
-    notice: encodeNotification({ from: "", notices: [{ runId: run.runId, settled: false, hint: true, streamed: false }] }),
+    notice: encodeNotification({
+      from: "",
+      notices: [{ runId: run.runId, settled: false, hint: true, streamed: false }],
+    }),
   };
   const parameters = parameterNames.map((name) => `p_${name} => ${name in given ? `g.${name}` : "NULL"}`).join(", ");
   return `SELECT w.outcome, CASE WHEN w.outcome = 'written' AND g.channel IS NOT NULL
