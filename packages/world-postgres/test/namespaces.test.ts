@@ -15,10 +15,13 @@ import {
   eagerCreation,
   hookCreated,
   id,
+  outsider,
   payloadFor,
+  streamBatch,
   worker,
 } from "./request-values.ts";
 import { withClient } from "./server.ts";
+import { completed, openStep } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -81,6 +84,12 @@ async function sameRun(world: World, side: "here" | "there"): Promise<void> {
   await world.runs.create(eagerCreation(1, "token", storeNow));
   await world.bundles.put("bundle", new Uint8Array([side === "here" ? 1 : 2]));
   if (side === "there") await world.runs.create(creation(2, { key: "key" }));
+}
+
+/** With one chunk in a stream of the run. */
+async function withStream(world: World, side: "here" | "there"): Promise<void> {
+  await sameRun(world, side);
+  await world.streams.append(runId, streamBatch(outsider("writer"), 1, [side]));
 }
 
 /** A run that nobody drives, in both. */
@@ -223,6 +232,48 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     const pair = await openPair(sameRun);
     expect(await alone(pair, () => pair.here.bundles.get("bundle"))).toEqual(new Uint8Array([1]));
     expect(await pair.there.bundles.get("bundle")).toEqual(new Uint8Array([2]));
+  },
+  async "streams.append"() {
+    const pair = await openPair(withStream);
+    const batch = streamBatch(outsider("writer"), 2, ["more"]);
+    expect(await alone(pair, () => pair.here.streams.append(runId, batch))).toEqual({ kind: "appended", first: 1 });
+    await alone(pair, () => expect(pair.here.streams.append(other, batch)).rejects.toThrow(WorkflowRunNotFoundError));
+    expect((await pair.there.streams.info(runId, "out"))?.count).toBe(1);
+  },
+  async "streams.read"() {
+    const pair = await openPair(withStream);
+    const read = (id: string) => pair.here.streams.read(id, "out", { from: 0, limit: 10 });
+    expect((await alone(pair, () => read(runId))).chunks).toEqual([new Uint8Array(Buffer.from("here"))]);
+    await expect(read(other)).rejects.toThrow(WorkflowRunNotFoundError);
+  },
+  async "streams.info"() {
+    const pair = await openPair(withStream);
+    await pair.there.streams.append(runId, streamBatch(outsider("writer"), 2, ["more"]));
+    expect(await alone(pair, () => pair.here.streams.info(runId, "out"))).toMatchObject({ count: 1 });
+    await expect(pair.here.streams.info(other, "out")).rejects.toThrow(WorkflowRunNotFoundError);
+  },
+  async "streams.list"() {
+    const pair = await openPair(withStream);
+    const batch = { ...streamBatch(outsider("writer"), 1, ["there"]), name: "another" };
+    await pair.there.streams.append(runId, batch);
+    const listed = await alone(pair, () => pair.here.streams.list(runId, { after: null, limit: 10 }));
+    expect(listed.map(({ name }) => name)).toEqual(["out"]);
+  },
+  async "transactions.create"() {
+    const pair = await openPair(sameRun);
+    const url = (await database) ?? "";
+    const transacted = (world: World, n: number) =>
+      withClient(url, async (client) => world.transactions?.create(client, creation(n, { key: "key" })));
+    expect(await alone(pair, () => transacted(pair.here, 2))).toEqual({ kind: "created", runId: other });
+    expect(await transacted(pair.here, 3)).toEqual({ kind: "existing", runId: other });
+  },
+  async "transactions.append"() {
+    const pair = await openPair(openStep);
+    const append = (id: string) => pair.here.transactions?.append(id, async () => completed());
+    expect(await alone(pair, async () => append(runId))).toMatchObject({ kind: "appended", tail: 4 });
+    expect(await pair.there.log.read(runId, { after: 3, limit: 10 })).toEqual([]);
+    await pair.there.runs.create(creation(2));
+    await expect(append(other)).rejects.toThrow(WorkflowRunNotFoundError);
   },
   async park() {
     const pair = await openPair(sameRun);
