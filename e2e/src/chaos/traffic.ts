@@ -25,7 +25,7 @@ const liveMax = 20;
 const tickMs = 100;
 /** A worker that was asked to start a run and has not answered is not asked again for so long. */
 const startAgainMs = 4_000;
-const cancelShare = 0.08;
+const cancelShare = 0.15;
 /** The end of the runs is waited for as long as something happens within this time. */
 const patienceMs = 30_000;
 
