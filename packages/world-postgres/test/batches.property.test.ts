@@ -87,7 +87,7 @@ describe("batches of random calls", () => {
     const url = await worlds.databases.create();
     const { world, store } = await worlds.open({ url });
     const { storeNow: at } = await world.describe();
-    const memory = createMemoryWorld({ env: { now: () => at, setTimer: () => () => {}, defer: setImmediate } });
+    const memory = createMemoryWorld({ env: { now: () => at, setTimer: () => () => {} } });
     const write = vi.spyOn(store.database, "write");
     for (const each of [world, memory]) {
       await each.claims.heartbeat(worker);
