@@ -52,3 +52,14 @@ test("reading starts from exactly the rows asked for", async () => {
   expect(await floor.read(40, 20)).toBeGreaterThan(0);
   expect(await commits()).toEqual([{ rows: 40, smallest: 20, largest: 20 }]);
 });
+
+test("commits that are asked for at once take turns on the connection", async () => {
+  const floor = await openFloor();
+  const warnings: unknown[] = [];
+  const warned = (warning: unknown): number => warnings.push(warning);
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  await Promise.all([floor.commits(2, 10), floor.commits(2, 10), floor.groupedCommits(2, 10)]);
+  expect((await commits()).length).toBe(5);
+  expect(warnings).toEqual([]);
+});

@@ -17,6 +17,8 @@ SELECT substring($1::bytea FROM i * $3 + 1 FOR $3) FROM generate_series(0, $2::i
 
 export class PostgresFloor implements Floor {
   readonly #client: Client;
+  /** What the connection does at the moment: callers that do not wait for each other take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client) {
     this.#client = client;
@@ -63,6 +65,8 @@ export class PostgresFloor implements Floor {
   }
 
   #query(name: string, text: string, values: unknown[]): Promise<QueryResult> {
-    return this.#client.query({ name, text, values });
+    const answer = this.#turn.then(() => this.#client.query({ name, text, values }));
+    this.#turn = answer;
+    return answer;
   }
 }
