@@ -1,8 +1,9 @@
 /**
  * The PostgreSQL world: one database for many workers on many machines, through `pg`.
  *
- * How a run is changed, is said in `run-changes.ts`; what the statement behind it compares, in
- * `migrations/0001-initial.ts`; what is kept in memory, in `run-cache.ts`; how processes wake each other, in `notices.ts`.
+ * How a run is changed, is said in `run-changes.ts`; which changes share a statement, in `write-lane.ts`; what the statement
+ * compares, in `migrations/0001-write-runs.ts`; what is kept in memory, in `run-cache.ts`; how processes wake each other, in
+ * `notices.ts`.
  */
 import type { StoreOperations, World } from "@perdure/world";
 import { openStore, settingsOf } from "./open-store.ts";

@@ -25,7 +25,7 @@ export interface LaneBounds {
  * So many that the commit is shared by enough, and so few that the next statement is prepared while this one is at work. A
  * lock is held for the moment of a commit as a rule.
  */
-export const laneBounds: LaneBounds = { changes: 128, bytes: 256 * 1024, lockTimeoutMs: 50 };
+const laneBounds: LaneBounds = { changes: 128, bytes: 256 * 1024, lockTimeoutMs: 50 };
 
 /** So many statements' changes are judged or under way at a time: the one that is at work, the next, and those in preparation. */
 const statementsSeated = 3;

@@ -15,7 +15,7 @@ const byteValues = [new Uint8Array(0), null, new Uint8Array([0, 255, 7]), new Ui
 
 /** Arrays as the server has understood them. */
 const question = `SELECT to_json($1::boolean[]) AS booleans, to_json($2::integer[]) AS integers,
-  to_json($3::bigint[]::text[]) AS bigs, to_json($4::double precision[]) AS doubles, to_json($5::text[]) AS texts,
+  to_json($3::bigint[]::text[]) AS "bigIntegers", to_json($4::double precision[]) AS doubles, to_json($5::text[]) AS texts,
   (SELECT json_agg(encode(b, 'hex') ORDER BY n) FROM unnest($6::bytea[]) WITH ORDINALITY AS x(b, n)) AS bytes,
   array_lower($5::text[], 1) AS first, $7::text[] IS NULL AS nothing`;
 
@@ -36,7 +36,7 @@ describe("arrays in the binary format", () => {
     expect(row).toEqual({
       booleans: [true, null, false],
       integers: integerValues,
-      bigs: bigValues.map((value) => (value === null ? null : String(value))),
+      bigIntegers: bigValues.map((value) => (value === null ? null : String(value))),
       doubles: doubleValues,
       texts: textValues,
       bytes: byteValues.map((value) => (value === null ? null : Buffer.from(value).toString("hex"))),

@@ -1,10 +1,12 @@
 /**
  * Schema version 1.
  *
- * A key of runs and events leads with the namespace and the run id; where two keys of a table could serve one look-up, they
- * lead with what tells the rows apart, so that no plan made for an empty table is a bad one for a full one. A run is one row: tail, epoch, owner, parking
- * and wake-up time lie together, so that an append, a claim and the queue agree by locking that row alone. A live run is
- * in exactly one of two partial indexes: `runs_due` while nobody drives it, `runs_by_owner` while somebody does.
+ * A key of runs and events leads with the namespace and the run id. Where two keys of a table could serve one look-up, they
+ * lead with what tells the rows apart, so that no plan made for an empty table is a bad one for a full one. A run is one
+ * row: tail, epoch, owner, parking and wake-up time lie together, so that an append, a claim and the queue agree by locking
+ * that row alone. Half of a page is left free, so that the rows of a page can all be changed at once without a change of
+ * any index. A live run is in exactly one of two partial indexes: `runs_due` while nobody drives it, `runs_by_owner` while
+ * somebody does.
  *
  * `version` counts every change of a row. `write_runs` is the only statement that appends: it changes a row if the
  * version is the one that the caller judged by, and writes the events and tokens with it, for many runs in one round trip.

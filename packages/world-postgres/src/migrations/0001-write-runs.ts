@@ -20,7 +20,7 @@ CREATE FUNCTION {schema}.write_runs(
   p_isolations text[], p_parent_run_ids text[], p_root_run_ids text[], p_created_ats bigint[],
   p_statuses text[], p_tails integer[], p_last_ats bigint[], p_epochs integer[], p_owners text[],
   p_append_ns integer[], p_append_firsts integer[], p_append_lasts integer[],
-  p_parked_reasons text[], p_parked_details text[], p_parked_positions integer[], p_parked_sinces bigint[],
+  p_parked_reasons text[], p_parked_details text[], p_parked_positions integer[], p_parked_times bigint[],
   p_wake_ats double precision[], p_expiries integer[], p_claim_tails integer[],
   p_started_ats bigint[], p_ended_ats bigint[], p_ended_owners text[],
   p_tokens_free text[], p_free_changes integer[], p_tokens_held text[], p_token_holders text[],
@@ -79,7 +79,7 @@ BEGIN
         p_bundle_ids[i], p_isolations[i], p_parent_run_ids[i], p_root_run_ids[i], p_created_ats[i],
         p_statuses[i], p_tails[i], p_last_ats[i], p_epochs[i], p_owners[i],
         p_append_ns[i], p_append_firsts[i], p_append_lasts[i],
-        p_parked_reasons[i], p_parked_details[i], p_parked_positions[i], p_parked_sinces[i],
+        p_parked_reasons[i], p_parked_details[i], p_parked_positions[i], p_parked_times[i],
         p_wake_ats[i], p_expiries[i], p_claim_tails[i], p_started_ats[i], p_ended_ats[i], p_ended_owners[i]
       ) ON CONFLICT DO NOTHING;
       IF NOT FOUND THEN
@@ -91,7 +91,7 @@ BEGIN
         epoch = p_epochs[i], owner = p_owners[i],
         append_n = p_append_ns[i], append_first = p_append_firsts[i], append_last = p_append_lasts[i],
         parked_reason = p_parked_reasons[i], parked_detail = p_parked_details[i],
-        parked_position = p_parked_positions[i], parked_since = p_parked_sinces[i],
+        parked_position = p_parked_positions[i], parked_since = p_parked_times[i],
         wake_at = p_wake_ats[i], expiries = p_expiries[i], claim_tail = p_claim_tails[i],
         started_at = p_started_ats[i], ended_at = p_ended_ats[i], ended_owner = p_ended_owners[i]
       WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND version = p_versions[i];
