@@ -4,38 +4,30 @@
  * Whose client it is, what it makes of types and how it binds parameters is not known here. So each statement is a text
  * without parameters, all values of which travel as one JSON in Base64, and each column of an answer is a text.
  */
-import { invariant, StoreError } from "@perdure/errors";
-import { admitCreate, type CreateRequest, type TransactedCreation, type TransactionClient } from "@perdure/world";
-import { eventArrays } from "./event-rows.ts";
+import { invariant } from "@perdure/errors";
+import {
+  admitCreate,
+  type CreateRequest,
+  type RunRecord,
+  type TransactedCreation,
+  type TransactionClient,
+} from "@perdure/world";
 import { encodeNotification } from "./notices.ts";
-import { changingTypes, changingValues, fixedValues } from "./run-rows.ts";
 import type { Store } from "./store.ts";
 import { foreignTransactionError } from "./store-errors.ts";
-import { fromStoredText, hashOfKey, toStoredText } from "./stored-text.ts";
+import { fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
 type Creation = Omit<CreateRequest, "eager">;
 
-/** A transaction that takes longer than the clock may lag between two statements is asked again; see `write_run`. */
-const attemptsMax = 5;
-
-/**
- * In the transactions of PostgreSQL an error is the end, so everything that is to be expected is an answer: a key that is
- * taken, or a reading of the clock that is too old.
- */
+/** A key that is taken is an answer: in the transactions of PostgreSQL an error is the end. */
 export async function createInTransaction(
   store: Store,
   client: TransactionClient,
   request: Creation,
 ): Promise<TransactedCreation> {
-  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const storeNow = await readClock(store, client);
-    const [row] = await rowsOf(client, writingSql(store, request, storeNow));
-    if (row?.["outcome"] === "written") return { kind: "created", runId: request.runId };
-    if (row?.["outcome"] === "exists") return await holderOf(store, client, request);
-  }
-  throw new StoreError("STORE_UNAVAILABLE", `The store ${store.settings.location} did not take a creation in time.`, {
-    hint: "The transaction's client is slow: it took seconds from one statement to the next.",
-  });
+  const storeNow = await readClock(store, client);
+  const written = await rowsOf(client, writingSql(store, request, storeNow));
+  return written.length > 0 ? { kind: "created", runId: request.runId } : await holderOf(store, client, request);
 }
 
 /** The store's clock, as the transaction's own connection reads it, which also shows whose database that is. */
@@ -68,42 +60,37 @@ WHERE r.namespace = g.namespace AND (r.run_id = g.run_id OR r.key_hash = g.key_h
 
 /** The creation as a client's, judged at this moment, and with it the notification that its commit sends. */
 function writingSql(store: Store, request: Creation, storeNow: number): string {
-  const { schema, namespace, clockLagMsMax } = store.settings;
+  const { schema, namespace } = store.settings;
   const context = { storeNow, tokenOwner: () => null };
   const verdict = admitCreate({ ...request, eager: null }, namespace, context);
   invariant(verdict.kind === "admitted", `the creation of ${request.runId} was refused`);
   const { run, events } = verdict;
   const [created] = events;
-  const given: Partial<Record<GivenName, unknown>> = {
-    ...fixedValues(run),
-    ...changingValues(run),
-    ...eventArrays(events),
-    first: created?.position,
-    namespace: toStoredText(namespace),
-    run_id: toStoredText(run.runId),
-    now: storeNow,
-    clock_lag_max: clockLagMsMax,
+  const given = {
+    ...rowOf(run),
+    position: created?.position ?? 1,
+    type: created?.type ?? "",
+    at: created?.at ?? storeNow,
+    committed_at: created?.committedAt ?? storeNow,
+    data: JSON.stringify(created?.data),
+    payload: created?.payload ?? null,
     channel: store.channel,
     notice: encodeNotification({ from: "", notices: [{ runId: run.runId, settled: false, hint: true }] }),
   };
-  const parameters = parameterNames.map((name) => `p_${name} => ${name in given ? `g.${name}` : "NULL"}`).join(", ");
-  return `SELECT w.outcome, CASE WHEN w.outcome = 'written' AND g.channel IS NOT NULL
-THEN pg_notify(g.channel, g.notice)::text END AS told
-FROM ${givenSql(given)}, ${schema}.write_run(${parameters}) w`;
+  return `WITH g AS (SELECT * FROM ${givenSql(given)}), created AS (
+INSERT INTO ${schema}.runs (version, ${runColumns.join(", ")})
+SELECT 1, ${runColumns.map((column) => `g.${column}`).join(", ")} FROM g ON CONFLICT DO NOTHING RETURNING run_id
+), logged AS (
+INSERT INTO ${schema}.events (namespace, run_id, position, type, at, committed_at, data, payload)
+SELECT g.namespace, g.run_id, g.position, g.type, g.at, g.committed_at, g.data, g.payload FROM g, created
+)
+SELECT created.run_id, CASE WHEN g.channel IS NOT NULL THEN pg_notify(g.channel, g.notice)::text END AS told FROM g, created`;
 }
 
-async function rowsOf(client: TransactionClient, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const { rows } = await client.query(sql);
-  return rows as readonly Readonly<Record<string, unknown>>[];
-}
-
-/** The parameters of `write_run` with their types. */
-const parameterTypes = {
+/** What a run has that nobody has claimed yet; all other columns are null. */
+const runTypes = {
   namespace: "text",
   run_id: "text",
-  version: "bigint",
-  now: "bigint",
-  clock_lag_max: "bigint",
   key: "text",
   key_hash: "bytea",
   workflow_id: "text",
@@ -113,34 +100,56 @@ const parameterTypes = {
   parent_run_id: "text",
   root_run_id: "text",
   created_at: "bigint",
-  ...changingTypes,
-  tokens_free: "text[]",
-  tokens_held: "text[]",
-  token_holders: "text[]",
-  tokens_dropped_all: "boolean",
-  tokens_dropped: "text[]",
-  tokens_taken: "text[]",
-  token_takers: "text[]",
-  token_positions: "integer[]",
-  first: "integer",
-  event_epoch: "integer",
-  event_key: "text",
-  event_key_hash: "bytea",
-  types: "text[]",
-  correlation_ids: "text[]",
-  ats: "bigint[]",
-  causes: "integer[]",
-  data: "text[]",
-  starts: "integer[]",
-  lengths: "integer[]",
-  payloads: "bytea",
+  status: "text",
+  tail: "integer",
+  last_at: "bigint",
+  epoch: "integer",
+  wake_at: "double precision",
+  expiries: "integer",
+  claim_tail: "integer",
 } as const;
 
-const givenTypes = { ...parameterTypes, channel: "text", notice: "text" } as const;
+const runColumns = Object.keys(runTypes);
+
+const rowOf = (run: RunRecord): Record<keyof typeof runTypes, unknown> => ({
+  namespace: toStoredText(run.namespace),
+  run_id: toStoredText(run.runId),
+  key: toStoredOrNull(run.key),
+  key_hash: run.key === null ? null : hashOfKey(run.key),
+  workflow_id: toStoredText(run.workflowId),
+  workflow_name: toStoredText(run.workflowName),
+  bundle_id: toStoredText(run.bundleId),
+  isolation: run.isolation,
+  parent_run_id: toStoredOrNull(run.parentRunId),
+  root_run_id: toStoredText(run.rootRunId),
+  created_at: run.createdAt,
+  status: run.status,
+  tail: run.tail,
+  last_at: run.lastAt,
+  epoch: run.epoch,
+  wake_at: run.wakeAt,
+  expiries: run.expiries,
+  claim_tail: run.claimTail,
+});
+
+async function rowsOf(client: TransactionClient, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { rows } = await client.query(sql);
+  return rows as readonly Readonly<Record<string, unknown>>[];
+}
+
+const givenTypes = {
+  ...runTypes,
+  position: "integer",
+  type: "text",
+  at: "bigint",
+  committed_at: "bigint",
+  data: "text",
+  payload: "bytea",
+  channel: "text",
+  notice: "text",
+} as const;
 
 type GivenName = keyof typeof givenTypes;
-
-const parameterNames = Object.keys(parameterTypes) as (keyof typeof parameterTypes)[];
 
 /** The values as one row `g`, in a text that holds nothing which would have to be quoted. */
 function givenSql(values: Partial<Record<GivenName, unknown>>): string {
