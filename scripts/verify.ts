@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { localBinaries } from "../packages/world-postgres/test/server-binaries.ts";
 import { readTestReport, summaryLine, type Tally, tallyTests } from "./tally.ts";
 
 interface Check {
@@ -30,6 +31,21 @@ const checks: readonly Check[] = [
   { name: "spelling", command: ["cspell", "lint", "--no-progress"] },
 ];
 
+/**
+ * The conformance of the PostgreSQL world on a server of each kind, to the server itself and through a pooler, for
+ * `--long`. Where PgBouncer is not installed, the tests that need it say that they are skipped.
+ */
+const conformance = ["local", "embedded"].map((kind) => ({
+  kind,
+  name: `conformance on the ${kind} PostgreSQL`,
+  command: [
+    "vitest",
+    "run",
+    "packages/world-postgres/src/postgres-world.conformance.test.ts",
+    "packages/world-postgres/test/pooler.test.ts",
+  ] as const,
+}));
+
 const reportPath = resolve(".turbo/test-report.json");
 const summaryPath = resolve(".turbo/verify-summary.txt");
 
@@ -44,11 +60,11 @@ const environment: NodeJS.ProcessEnv = {
 };
 
 /** Runs one command to its end, output and all; answers its exit code, 1 when it could not start or was killed. */
-function run({ name, command: [program, ...parameters] }: Check): number {
+function run({ name, command: [program, ...parameters] }: Check, more: NodeJS.ProcessEnv = {}): number {
   console.log(`\n> ${name}: ${[program, ...parameters].join(" ")}`);
   const result = spawnSync(program, parameters, {
     stdio: ["ignore", "inherit", "inherit"],
-    env: environment,
+    env: { ...environment, ...more },
     shell: process.platform === "win32",
   });
   if (result.error !== undefined) console.error(`${program} could not be started: ${result.error.message}`);
@@ -66,6 +82,14 @@ function testTally(): Tally {
 
 const outcomes = checks.map((check) => ({ name: check.name, exitCode: run(check) }));
 const tests = testTally();
+for (const { kind, ...check } of options.long === true ? conformance : []) {
+  if (kind === "local" && localBinaries() === null) {
+    console.log(`\n> ${check.name}: skipped, since no PostgreSQL is installed`);
+    continue;
+  }
+  const exitCode = run(check, { PERDURE_TEST_POSTGRES: kind, PERDURE_TEST_REPORT: undefined });
+  outcomes.push({ name: check.name, exitCode });
+}
 const tallies = [
   ...outcomes.map(({ exitCode }): Tally => (exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })),
   tests,

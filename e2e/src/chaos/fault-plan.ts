@@ -10,7 +10,7 @@ export const faultKinds = ["kill", "suspend", "terminate", "cut", "restart"] as 
 export type FaultKind = (typeof faultKinds)[number];
 
 /** What is planned per minute: about a fifth finds no victim, since a server that is down has no backends to end. */
-export const perMinute: Readonly<Record<FaultKind, number>> = {
+const perMinute: Readonly<Record<FaultKind, number>> = {
   kill: 34,
   suspend: 10,
   terminate: 220,

@@ -1,14 +1,17 @@
 /**
- * Chaos over a real server: `pnpm chaos --minutes 60 --seed 1 --workers 4`. Ends with 1, the seed and the way to look when a
- * promise was broken. A long time is cut into rounds of two minutes, each on a new database with a seed of its own.
+ * Chaos over a real server: `pnpm chaos --minutes 60`, or `pnpm chaos --kills 100` for the time that runs stand still after
+ * their worker was killed. `--seed` repeats a plan, `--workers` sets how many there are. Ends with 1, the seed and the way to
+ * look when a promise was broken. A long time is cut into rounds of two minutes, each on a new database with the next seed.
  */
 import { parseArgs } from "node:util";
-import { runChaos } from "./experiment.ts";
+import { type ChaosOutcome, type RecoveryOutcome, runChaos, runRecovery } from "./experiment.ts";
 import { faultKinds } from "./fault-plan.ts";
+import { percentile } from "./recovery.ts";
 
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "1" },
+    kills: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     workers: { type: "string", default: "4" },
   },
@@ -17,15 +20,27 @@ const { values } = parseArgs({
 const roundSeconds = 120;
 const totalSeconds = Number(values.minutes) * 60;
 const workers = Number(values.workers);
-if (!(totalSeconds > 0 && Number.isInteger(Number(values.seed)) && workers >= 1)) {
-  console.error("Usage: pnpm chaos [--minutes 60] [--seed 1] [--workers 4]");
+const kills = values.kills === undefined ? null : Number(values.kills);
+const firstSeed = Number(values.seed);
+if (!(totalSeconds > 0 && Number.isInteger(firstSeed) && workers >= 1 && (kills ?? 1) >= 1)) {
+  console.error("Usage: pnpm chaos [--minutes 60 | --kills 100] [--seed 1] [--workers 4]");
   process.exit(2);
 }
 
-for (let done = 0, round = 0; done < totalSeconds; done += roundSeconds, round += 1) {
-  const seconds = Math.min(roundSeconds, totalSeconds - done);
-  const seed = Number(values.seed) + round;
-  const outcome = await runChaos({ seed, seconds, workers });
+/** Says what is broken, and ends with 1, when anything is. */
+function assertWhole({ broken }: ChaosOutcome | RecoveryOutcome, seed: number, kept: string): void {
+  if (broken.length === 0) return;
+  for (const what of broken) console.error(`\n${what}`);
+  console.error(`\nSeed ${seed}: ${broken.length} broken promises. Kept: ${kept}`);
+  process.exit(1);
+}
+
+async function chaos(seed: number, seconds: number): Promise<void> {
+  let kept = "";
+  const onKept = (where: string): void => {
+    kept = where;
+  };
+  const outcome = await runChaos({ seed, seconds, workers, onKept });
   const { faults } = outcome;
   const perMinute = (count: number): number => Math.round((count * 60) / seconds);
   console.log({
@@ -35,8 +50,25 @@ for (let done = 0, round = 0; done < totalSeconds; done += roundSeconds, round +
     restartsPerMinute: perMinute(faults.kill + faults.restart),
     ...outcome,
   });
-  if (outcome.broken.length === 0) continue;
-  for (const what of outcome.broken) console.error(`\n${what}`);
-  console.error(`\nSeed ${seed}, ${seconds} s: ${outcome.broken.length} broken promises. Kept: ${outcome.kept}`);
-  process.exit(1);
+  assertWhole(outcome, seed, kept);
+}
+
+async function recovery(seed: number, count: number): Promise<void> {
+  let kept = "";
+  const onKept = (where: string): void => {
+    kept = where;
+  };
+  const outcome = await runRecovery({ seed, kills: count, workers, onKept });
+  const { pausesMs, lost } = outcome.recovery;
+  const [p50, p99, most] = [0.5, 0.99, 1].map((share) => percentile(pausesMs, share));
+  console.log({ ...outcome, seed, recovery: { kills: count, runs: pausesMs.length, p50, p99, most, lost } });
+  assertWhole(outcome, seed, kept);
+}
+
+if (kills === null) {
+  for (let done = 0, seed = firstSeed; done < totalSeconds; done += roundSeconds, seed += 1) {
+    await chaos(seed, Math.min(roundSeconds, totalSeconds - done));
+  }
+} else {
+  await recovery(firstSeed, kills);
 }

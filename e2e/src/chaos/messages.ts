@@ -10,5 +10,5 @@ export interface RunOrder {
 }
 
 export type FromWorker =
-  | { readonly kind: "working" }
+  | { readonly kind: "working"; readonly id: string }
   | { readonly kind: "started"; readonly key: string; readonly runId: string };

@@ -1,6 +1,6 @@
 /** Does what the host modules of the programs do when they are evaluated: registers their workflows and steps. */
+import { readFileSync } from "node:fs";
 import { provideBundles, registerStep, registerWorkflow, type StepFunction } from "@perdure/core";
-import { ownMaxRetriesOf } from "perdure-sim/step-bodies";
 
 /** A program as the compiler left it. */
 export interface BuiltModule {
@@ -10,14 +10,22 @@ export interface BuiltModule {
   readonly steps: readonly { readonly id: string; readonly name: string; readonly shape: string }[];
 }
 
+/** A module that was left in a file. */
+export const readModule = (path: string): BuiltModule => JSON.parse(readFileSync(path, "utf8")) as BuiltModule;
+
 /** Runs a step body: the name of the step and its arguments. */
 export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknown>;
 
-export function registerPrograms(modules: readonly BuiltModule[], runBody: RunBody): void {
+/** `maxRetriesOf`: of a step whose function sets it. */
+export function registerPrograms(
+  modules: readonly BuiltModule[],
+  runBody: RunBody,
+  maxRetriesOf: (name: string) => number | undefined = () => undefined,
+): void {
   for (const { workflowId, steps } of modules) {
     for (const { id, name, shape } of steps) {
       const fn: StepFunction = (...args) => runBody(name, args);
-      const maxRetries = ownMaxRetriesOf(name);
+      const maxRetries = maxRetriesOf(name);
       const step = maxRetries === undefined ? fn : Object.assign(fn, { maxRetries });
       registerStep(id, step, { name, shape, file: "program.ts", line: 1 });
     }

@@ -1,17 +1,9 @@
 /** Carries a plan of faults out, and counts those that hit. */
 import { setTimeout as pause } from "node:timers/promises";
-import type { CuttingProxy, TestServer } from "@perdure/world-postgres/testing";
-import type { Books } from "./books.ts";
 import { type FaultKind, faultKinds, type PlannedFault } from "./fault-plan.ts";
-import type { Workforce } from "./workforce.ts";
+import type { Scene } from "./scene.ts";
 
-export interface StrikeParts {
-  /** Null for a server of somebody else, which is left running. */
-  readonly server: TestServer | null;
-  readonly proxy: CuttingProxy;
-  readonly books: Books;
-  readonly workforce: Workforce;
-}
+type StrikeParts = Pick<Scene, "server" | "proxy" | "books" | "workforce">;
 
 export class Strikes {
   readonly #parts: StrikeParts;

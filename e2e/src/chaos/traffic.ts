@@ -25,7 +25,7 @@ const liveMax = 20;
 const tickMs = 100;
 /** A worker that was asked to start a run and has not answered is not asked again for so long. */
 const startAgainMs = 4_000;
-const cancelShare = 0.08;
+const cancelShare = 0.15;
 /** The end of the runs is waited for as long as something happens within this time. */
 const patienceMs = 30_000;
 
@@ -85,13 +85,15 @@ export class Traffic {
   /** Keeps runs coming until it is told to stop. */
   async flow(until: Promise<unknown>): Promise<void> {
     let isOver = false;
-    void until.finally(() => {
+    const end = (): void => {
       isOver = true;
-    });
+    };
+    until.then(end, end);
     while (!isOver) {
       await this.#tick();
       await pause(tickMs);
     }
+    await until;
   }
 
   /** No new runs; resolves when all have ended, or when nothing has happened for a long time. */

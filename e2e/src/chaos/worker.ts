@@ -4,9 +4,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { getStepMetadata, getWorkflowMetadata, start, startWorker } from "@perdure/core";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { PerdureError, RunParkedError, StoreError } from "perdure/errors";
-import { answerOf, errorOf } from "perdure-sim/step-bodies";
+import { answerOf, errorOf, ownMaxRetriesOf } from "perdure-sim/step-bodies";
 import { Ledger } from "../crash/ledger.ts";
-import { ledgerPath, programsPath, readAssignment, workerSettings } from "./assignment.ts";
+import { ledgerPath, programsPath, readAssignment } from "./assignment.ts";
 import type { FromWorker, RunOrder } from "./messages.ts";
 import { type BuiltModule, registerPrograms } from "./register-programs.ts";
 import { witnessedWorld } from "./witnessed-world.ts";
@@ -15,7 +15,7 @@ import { witnessedWorld } from "./witnessed-world.ts";
 const bodyMsMax = 40;
 const retryMsMax = 120;
 
-const { folder, url } = readAssignment();
+const { folder, url, settings } = readAssignment();
 const ledger = new Ledger(ledgerPath(folder));
 
 const tell = (message: FromWorker): void => void process.send?.(message);
@@ -41,12 +41,12 @@ function judgeError(error: unknown): void {
 }
 
 const modules = JSON.parse(readFileSync(programsPath(folder), "utf8")) as readonly BuiltModule[];
-registerPrograms(modules, body);
+registerPrograms(modules, body, ownMaxRetriesOf);
 
 process.on("disconnect", () => process.exit());
 try {
   const world = witnessedWorld(await createPostgresWorld({ url, timeoutMs: 5_000 }), ledger);
-  await startWorker({ world, ...workerSettings, onConsole: () => {}, onError: judgeError });
+  const { id } = await startWorker({ world, ...settings, onConsole: () => {}, onError: judgeError });
   process.on("message", ({ key, program, inputs }: RunOrder) => {
     const workflowId = modules[program]?.workflowId ?? "";
     start({ workflowId }, [inputs], { key, world }).then(
@@ -54,7 +54,7 @@ try {
       (error: unknown) => judgeError(error),
     );
   });
-  tell({ kind: "working" });
+  tell({ kind: "working", id });
 } catch (error) {
   // A worker that finds no store ends, and whoever runs it starts it again.
   judgeError(error);

@@ -2,14 +2,15 @@
 import type { ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import { spawnNode } from "../node-process.ts";
-import { type Assignment, environmentOf, workerSettings } from "./assignment.ts";
+import { type Assignment, environmentOf, hastySettings } from "./assignment.ts";
 import type { FromWorker, RunOrder } from "./messages.ts";
 
 const program = resolve(import.meta.dirname, "worker.ts");
 
 interface Member {
   readonly child: ChildProcess;
-  isWorking: boolean;
+  /** By which the store knows it; null until it is at work. */
+  id: string | null;
   isSuspended: boolean;
 }
 
@@ -29,14 +30,18 @@ export class Workforce {
     for (let index = 0; index < count; index += 1) this.#hire();
   }
 
-  get workingCount(): number {
-    return [...this.#members].filter(({ isWorking }) => isWorking).length;
-  }
-
   /** SIGKILL to a worker that is at work. False: there is none. */
   kill(draw: number): boolean {
     const victim = this.#victim(draw);
     return victim?.child.kill("SIGKILL") ?? false;
+  }
+
+  /** SIGKILL to this worker; resolves when it is gone. False: it is gone already, or another program's. */
+  async killById(workerId: string): Promise<boolean> {
+    const victim = [...this.#members].find(({ id }) => id === workerId);
+    if (victim === undefined) return false;
+    await endOf(victim);
+    return true;
   }
 
   /** A worker stands still for longer than its lease. */
@@ -51,7 +56,7 @@ export class Workforce {
         victim.isSuspended = false;
         victim.child.kill("SIGCONT");
       },
-      workerSettings.leaseMs * (1.2 + draw),
+      hastySettings.leaseMs * (1.2 + draw),
     );
     this.#timers.add(timer);
     return true;
@@ -78,14 +83,14 @@ export class Workforce {
   }
 
   #victim(draw: number): Member | undefined {
-    const working = [...this.#members].filter(({ isWorking }) => isWorking);
+    const working = [...this.#members].filter(({ id }) => id !== null);
     return working[Math.floor(draw * working.length)];
   }
 
   #hire(): void {
     const member: Member = {
       child: spawnNode([program], environmentOf(this.#assignment)),
-      isWorking: false,
+      id: null,
       isSuspended: false,
     };
     const { child } = member;
@@ -94,7 +99,7 @@ export class Workforce {
       for (const line of text.split("\n")) if (line !== "") this.complaints.add(line);
     });
     child.on("message", (message: FromWorker) => {
-      if (message.kind === "working") member.isWorking = true;
+      if (message.kind === "working") member.id = message.id;
       else this.onStarted(message.key, message.runId);
     });
     child.once("close", (_code, signal) => {

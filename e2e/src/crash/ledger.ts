@@ -5,14 +5,14 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 
 /** A run is durable as far as its starter knows. */
-export interface RunEntry {
+interface RunEntry {
   readonly kind: "run";
   readonly key: string;
   readonly run: string;
 }
 
 /** A step body begins, or has its result. */
-export interface BodyEntry {
+interface BodyEntry {
   readonly kind: "begin" | "done";
   readonly run: string;
   readonly step: string;
@@ -21,7 +21,7 @@ export interface BodyEntry {
 }
 
 /** The store has acknowledged what became of an attempt; the engine has not been told yet. `final`: the step is over. */
-export interface AckEntry {
+interface AckEntry {
   readonly kind: "ack";
   readonly run: string;
   readonly step: string;
@@ -30,7 +30,7 @@ export interface AckEntry {
 }
 
 /** A worker may drive the run under this epoch, as far as it knows: written before the engine learns of it. */
-export interface ClaimEntry {
+interface ClaimEntry {
   readonly kind: "claim";
   readonly run: string;
   readonly epoch: number;

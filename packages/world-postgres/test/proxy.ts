@@ -127,8 +127,8 @@ export class CuttingProxy {
 const isAnswerComplete = (chunk: Buffer): boolean => chunk.at(-6) === "Z".charCodeAt(0);
 
 /** What a server says to a connection that an administrator ends: a type, a length, and fields that end with a zero. */
-const fields = "SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
-const terminated = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), Buffer.from(fields)]);
+const parts = ["S", "FATAL", "\0V", "FATAL", "\0C", "57P01", "\0M", "terminating connection", "\0\0"];
+const terminated = Buffer.concat([Buffer.from("E"), Buffer.alloc(4), Buffer.from(parts.join(""))]);
 terminated.writeInt32BE(terminated.length - 1, 1);
 
 /** The statements that one connection has prepared: their text is sent once, and then their name. */

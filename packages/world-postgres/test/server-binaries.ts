@@ -17,7 +17,8 @@ export function serverBinaries(directory: string): string {
   return embeddedBinaries(directory);
 }
 
-function localBinaries(): string | null {
+/** The folder of the PostgreSQL that is installed; null when none is. */
+export function localBinaries(): string | null {
   const installed = "/usr/lib/postgresql";
   const versions = existsSync(installed) ? readdirSync(installed).sort((a, b) => Number(b) - Number(a)) : [];
   const folders = [

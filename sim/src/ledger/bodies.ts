@@ -18,6 +18,8 @@ import type { Report } from "./violation.ts";
 export interface BodyHost extends Participant {
   readonly workerId: string;
   readonly env: Pick<Env, "setTimer">;
+  /** The parameters of its steps, by their ids, where these are known. */
+  readonly build?: { readonly shapes: ReadonlyMap<string, string> };
 }
 
 /** One start of a step body. */
@@ -149,6 +151,7 @@ export class Bodies {
     if (attempt > step.attempt || (attempt === step.attempt && delivery > step.delivery)) {
       report("S5", runId, `a body started before its attempt was recorded: ${what}`);
     }
+    this.#judgeShape(body, what);
     if (this.#parts.claims.knowsOfFence(process.name, runId)) {
       report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
     }
@@ -171,6 +174,18 @@ export class Bodies {
     if (step.state === "done") report("S2", runId, `a step that has its result was started again: ${what}`);
     else if (attempt !== step.attempt || delivery !== step.delivery) {
       report("S5", runId, `a body of another attempt started (the log has ${step.attempt}.${step.delivery}): ${what}`);
+    }
+  }
+
+  /** V1: a body gets the arguments of a call only where it has the parameters that the call was made for. */
+  #judgeShape({ runId, correlationId, process }: BodyRun, what: string): void {
+    const events = this.#parts.store.run(runId)?.events ?? [];
+    const call = events.find((event) => event.type === "step_created" && event.correlationId === correlationId);
+    if (call?.type !== "step_created") return;
+    const { stepId, shape } = call.data;
+    const own = process.build?.shapes.get(stepId) ?? shape;
+    if (shape !== null && own !== shape) {
+      this.#parts.report("V1", runId, `a body that takes ${own} started for a call of ${shape}: ${what}`);
     }
   }
 }

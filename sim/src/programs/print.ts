@@ -11,7 +11,12 @@ export function printProgram(program: Program): string {
   const printer = new StatementPrinter(program.confluent);
   const body = printer.block(program.root);
   const ending = program.root.at(-1)?.kind === "end" ? [] : [printer.ending("plain")];
-  const parts = [header, ...stepNames(program.root).map(printStep), shared, workflow(program, [...body, ...ending])];
+  const parts = [
+    header,
+    ...stepNames(program.root).map((name) => printStep(name, name === program.reshaped)),
+    shared,
+    workflow(program, [...body, ...ending]),
+  ];
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -28,11 +33,12 @@ const signatures: Readonly<Record<string, readonly [parameters: string, args: st
 };
 const usualSignature = ["k: number, v: number", "[k, v]", "number"] as const;
 
-function printStep(name: string): string {
+function printStep(name: string, isReshaped: boolean): string {
   const [parameters, args, result] = signatures[bodyOf(name)] ?? usualSignature;
+  const more = isReshaped ? ", more?: unknown" : "";
   const maxRetries = ownMaxRetriesOf(name);
   const setting = maxRetries === undefined ? "" : `\n${name}.maxRetries = ${maxRetries};`;
-  return `export async function ${name}(${parameters}): Promise<${result}> {
+  return `export async function ${name}(${parameters}${more}): Promise<${result}> {
   "use step";
   return (await onHost(${JSON.stringify(name)}, ${args})) as ${result};
 }${setting}`;

@@ -22,6 +22,8 @@ export interface Program {
   readonly seed: number;
   /** The body of the workflow, as plain JSON data. */
   readonly root: Block;
+  /** A step that takes one parameter more than in other builds. */
+  readonly reshaped?: string;
   /** The result is a pure function of the input. */
   readonly confluent: boolean;
   /** How often each kind of thing occurs in the tree. */

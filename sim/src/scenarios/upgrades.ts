@@ -64,10 +64,10 @@ export const scenarios: readonly Scenario[] = [
       edits: [
         {
           file: "packages/core/src/run/run-machine.ts",
-          find: "    if (isUnstartable(outcome)) {",
+          find: "    if (wasNotStarted(outcome)) {",
           replace: `    if (outcome.kind === "unregistered") {
       this.#held.keepResult({ ...finished, outcome: { kind: "failed", payload: new Uint8Array(), code: "FATAL" } });
-    } else if (isUnstartable(outcome)) {`,
+    } else if (wasNotStarted(outcome)) {`,
         },
       ],
     },

@@ -41,7 +41,9 @@ const storeJumpMs = 60_000;
 const violationsMax = 20;
 
 /** Reasons for parking that the faults of a plan can lead to. All others are findings. */
-const expectedParking: ReadonlySet<string> = new Set(["stalled", "needs_step"]);
+const expectedParking: ReadonlySet<string> = new Set(["stalled", "needs_step", "shape_changed"]);
+/** Those that another deploy can undo. */
+const deployParking: ReadonlySet<string> = new Set(["needs_step", "shape_changed"]);
 
 export interface SimulationParts {
   readonly plan: Plan;
@@ -147,7 +149,9 @@ export class Simulation implements Environment {
 
   /** Settled, and no run waits for a step that a deploy may bring. */
   get isAtRest(): boolean {
-    return this.#everyRun((run) => run.endedAt !== null || (run.parked !== null && run.parked.reason !== "needs_step"));
+    return this.#everyRun(
+      ({ endedAt, parked }) => endedAt !== null || !deployParking.has(parked?.reason ?? "needs_step"),
+    );
   }
 
   #everyRun(isDone: (run: RunRecord) => boolean): boolean {
@@ -320,12 +324,12 @@ export class Simulation implements Environment {
   }
 }
 
-/** A build that has the steps of all builds, as the application has when every run has what it needs. */
+/** A build that has the steps of all builds, whatever their parameters, as the application has when every run has what it needs. */
 function allSteps(builds: readonly [CompiledProgram, ...CompiledProgram[]]): CompiledProgram {
   return {
     ...builds[0],
     steps: new Map(builds.flatMap(({ steps }) => [...steps])),
-    shapes: new Map(builds.flatMap(({ shapes }) => [...shapes])),
+    shapes: new Map(),
     maxRetries: new Map(builds.flatMap(({ maxRetries }) => [...maxRetries])),
   };
 }

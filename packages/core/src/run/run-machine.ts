@@ -29,7 +29,7 @@ import { type EagerRequest, eagerCreateRequest, provisionalCreation } from "./ea
 import { HeldRun, type HeldRunSetup, type Residence } from "./held-run.ts";
 import type { DriveEnd, Effect, Fault, MachineInput, SpeculativeFact, StepFinished } from "./machine-io.ts";
 import { planRelease } from "./release-plan.ts";
-import { isUnstartable, parkReasons } from "./step-outcome.ts";
+import { parkReasons, wasNotStarted } from "./step-outcome.ts";
 import type { StoreClock } from "./store-clock.ts";
 import { type FactAtHand, resultFact } from "./turn-facts.ts";
 
@@ -367,7 +367,7 @@ export class RunMachine {
   #onStepFinished(finished: StepFinished, now: number): readonly Effect[] {
     if (!this.#held.finished(finished)) return [];
     const { outcome, correlationId } = finished;
-    if (isUnstartable(outcome)) {
+    if (wasNotStarted(outcome)) {
       const reason = parkReasons[outcome.kind];
       const position = this.#held.work.steps.get(correlationId)?.position ?? null;
       this.#closing ??= { kind: "park", fault: { reason, detail: outcome.detail, position } };

@@ -14,7 +14,7 @@ export type StepOutcome =
 
 type StepFailureCode = "FATAL" | "RETRIES_EXHAUSTED" | "SERIALIZATION_FAILED" | "STEP_LOST";
 
-/** Why a run is parked whose step could not be started at all. */
+/** Why a run is parked whose step was not started at all. */
 export const parkReasons = {
   unregistered: "needs_step",
   reshaped: "shape_changed",
@@ -22,6 +22,6 @@ export const parkReasons = {
 } as const;
 
 /** An outcome that parks the run. */
-export type Unstartable = Extract<StepOutcome, { readonly kind: keyof typeof parkReasons }>;
+export type NotStarted = Extract<StepOutcome, { readonly kind: keyof typeof parkReasons }>;
 
-export const isUnstartable = (outcome: StepOutcome): outcome is Unstartable => outcome.kind in parkReasons;
+export const wasNotStarted = (outcome: StepOutcome): outcome is NotStarted => outcome.kind in parkReasons;

@@ -155,4 +155,16 @@ export const workerMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "arguments for other parameters",
+    breaks: "A step whose parameters are others than those of the recorded call is started.",
+    invariants: ["V1"],
+    edits: [
+      {
+        file: "packages/core/src/step/registry.ts",
+        find: "own === null || own === shape ? null : own",
+        replace: "own !== shape ? null : null",
+      },
+    ],
+  },
 ];
