@@ -49,7 +49,7 @@ export class VirtualEnv implements Env {
 
   setTimer(ms: number, callback: () => void): () => void {
     this.#order += 1;
-    const timer = { due: this.#now + Math.max(0, ms), order: this.#order, callback };
+    const timer = { due: this.#now + Math.max(0, Math.ceil(ms)), order: this.#order, callback };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }

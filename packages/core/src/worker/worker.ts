@@ -235,7 +235,7 @@ export class EngineWorker {
   /** Milliseconds until it is worth to look again. What is due and was not to be had, others are just taking. */
   #untilDue({ runs, nextWakeAt, storeNow }: ClaimResult): number {
     if (nextWakeAt === null) return Number.POSITIVE_INFINITY;
-    const leastMs = runs.length > 0 ? 0 : takenPauseMs * (0.5 + this.#parts.env.random());
+    const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + this.#parts.env.random()));
     return Math.max(leastMs, nextWakeAt - storeNow);
   }
 
