@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { initial } from "./migrations/0001-initial.ts";
 import { sums } from "./migrations/0002-sums.ts";
+import { jobs } from "./migrations/0003-jobs.ts";
 import { sumOf } from "./row-sum.ts";
 import type { DatabaseSync } from "./sqlite.ts";
 import { damagedFileError, foreignFileError, newerVersionError, sqlite, sqliteCode } from "./store-errors.ts";
@@ -21,7 +22,7 @@ export interface Migration {
 }
 
 /** In ascending order. Never edit one that was released: append the next. */
-export const migrations: readonly Migration[] = [initial, sums];
+export const migrations: readonly Migration[] = [initial, sums, jobs];
 
 /** The newest schema version that this code reads and writes. */
 export const schemaVersion = migrations.length;
@@ -85,7 +86,7 @@ function descriptionSum(db: DatabaseSync): string {
   const rows = db
     .prepare(
       `SELECT type, name, tbl_name, sql FROM sqlite_schema
-       WHERE tbl_name IN ('meta', 'namespaces', 'runs', 'events', 'hook_tokens', 'bundles', 'workers') ORDER BY name`,
+       WHERE tbl_name IN ('meta', 'namespaces', 'runs', 'events', 'hook_tokens', 'bundles', 'workers', 'step_jobs') ORDER BY name`,
     )
     .all();
   return String(sumOf([JSON.stringify(rows)]));

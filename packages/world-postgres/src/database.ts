@@ -2,11 +2,12 @@
  * The connections to the server: a pool, and the two ways to use it.
  *
  * A statement outside of a transaction is one round trip and commits by itself. Each statement is prepared once per
- * connection. A failure arrives as a `StoreError`, except for `PDT01`, which `write_run` raises and its caller decides on.
+ * connection. A failure arrives as a `StoreError`, except for what `write_run` raises
+ * (`isOwnState`), which its caller decides on.
  * What was undone because of others is tried again here.
  */
 import { Client, type ClientBase, type ClientConfig, Pool, types } from "pg";
-import { endsConnection, isUndoneByOthers, type Phase, sqlState, sqlStateOf, toStoreError } from "./store-errors.ts";
+import { endsConnection, isOwnState, isUndoneByOthers, type Phase, toStoreError } from "./store-errors.ts";
 
 /** How often a statement or transaction that was undone because of others is tried again. */
 const undoneMax = 10;
@@ -161,7 +162,7 @@ class Connection {
       return await answer;
     } catch (error) {
       this.isBroken ||= endsConnection(error);
-      if (isUndoneByOthers(error) || sqlStateOf(error) === sqlState.tokensMoved) throw error;
+      if (isUndoneByOthers(error) || isOwnState(error)) throw error;
       throw toStoreError(error, this.#location, phase);
     }
   }

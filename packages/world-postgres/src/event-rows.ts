@@ -1,8 +1,8 @@
 /** The `events` table: how an event becomes a row and a row an event, and the statements that read logs. */
 import { UndecodableError } from "@perdure/errors";
-import type { LogEvent } from "@perdure/world";
+import type { LogEvent, RunRecord } from "@perdure/world";
 import type { Queries } from "./database.ts";
-import { fromStoredOrNull, toStoredOrNull, toStoredText } from "./stored-text.ts";
+import { fromStoredOrNull, fromStoredText, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
 interface EventRow {
   readonly position: number;
@@ -26,6 +26,25 @@ export interface Range {
   readonly last: number;
 }
 
+/** One event. */
+export interface EventPlace {
+  readonly runId: string;
+  readonly position: number;
+}
+
+/** An event that was asked for by its place. */
+export interface PlacedEvent {
+  readonly runId: string;
+  readonly event: LogEvent;
+  readonly run: Pick<RunRecord, "workflowName" | "startedAt">;
+}
+
+interface PlacedRow extends EventRow {
+  readonly run_id: string;
+  readonly workflow_name: string;
+  readonly started_at: number | null;
+}
+
 /** The largest position that a row can have. */
 export const lastPosition = 2 ** 31 - 1;
 
@@ -34,12 +53,17 @@ export class EventRows {
   readonly #read: string;
   readonly #heads: string;
   readonly #entity: string;
+  readonly #at: string;
 
   constructor(schema: string, namespace: string) {
     this.#namespace = toStoredText(namespace);
     const where = `FROM ${schema}.events WHERE namespace = $1 AND run_id = $2 AND position > $3::bigint AND position <= $4::bigint`;
     this.#read = `SELECT ${headColumns}, payload ${where} ORDER BY position LIMIT $5::bigint`;
     this.#heads = `SELECT ${headColumns} ${where} ORDER BY position`;
+    const columns = headColumns.replaceAll(/\w+/g, "e.$&");
+    this.#at = `SELECT e.run_id, r.workflow_name, r.started_at, ${columns}, e.payload FROM unnest($2::text[], $3::integer[]) AS x(run_id, position)
+JOIN ${schema}.events e ON e.namespace = $1 AND e.run_id = x.run_id AND e.position = x.position
+JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
     this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
   }
 
@@ -53,6 +77,18 @@ export class EventRows {
   async readHeads(queries: Queries, runId: string, { after, last }: Range): Promise<LogEvent[]> {
     const values = [this.#namespace, toStoredText(runId), after, last];
     return (await queries.read<EventRow>(this.#heads, values)).map(eventFromRow);
+  }
+
+  /** Single events of any runs, with what is said of their runs, in no order. */
+  async readAt(queries: Queries, places: readonly EventPlace[]): Promise<readonly PlacedEvent[]> {
+    const runIds = places.map(({ runId }) => toStoredText(runId));
+    const positions = places.map(({ position }) => position);
+    const rows = await queries.read<PlacedRow>(this.#at, [this.#namespace, runIds, positions]);
+    return rows.map((row) => ({
+      runId: fromStoredText(row.run_id),
+      event: eventFromRow(row),
+      run: { workflowName: fromStoredText(row.workflow_name), startedAt: row.started_at },
+    }));
   }
 
   /** The events of one step, wait or hook up to a position, without payloads. */

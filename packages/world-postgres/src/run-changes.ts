@@ -7,7 +7,7 @@
  * W4 After some tries that others overtook, the row is locked first. So no storm of other writers keeps a change away.
  * W5 Only what is durable is remembered and announced.
  */
-import type { Admitted, RunRecord, RunView } from "@perdure/world";
+import type { Admitted, JobChanges, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { VersionedRun } from "./run-rows.ts";
@@ -26,6 +26,8 @@ export interface Situation {
   readonly tokenOwner: (tokenHash: string) => string | null;
   /** The position that the outside key has written before. */
   readonly writtenBefore: number | null;
+  /** A job was not at the delivery that was assumed before: it is to be read. */
+  readonly mustReadJobs: boolean;
   /** On which connection to read on. */
   readonly queries: Queries;
 }
@@ -43,6 +45,7 @@ export type Judgement<T> =
       readonly kind: "append";
       readonly admitted: Admitted;
       readonly view: RunView;
+      readonly jobs: JobChanges;
       readonly hint: Hint | null;
       readonly answer: (storeNow: number) => T;
     }
@@ -116,6 +119,7 @@ class Change<T> {
   #mustLoad = false;
   /** The store's clock as the last answer said it, for the next attempt alone. */
   #exactNow: number | null = null;
+  #mustReadJobs = false;
   overtaken = 0;
 
   constructor(store: Store, runId: string, options: ChangeOptions<T>) {
@@ -140,6 +144,7 @@ class Change<T> {
         storeNow,
         tokenOwner: this.#tokens.ask(),
         writtenBefore: loaded?.writtenBefore ?? null,
+        mustReadJobs: this.#mustReadJobs,
         queries,
       });
       if (judgement.kind !== "answer") {
@@ -167,6 +172,7 @@ class Change<T> {
         await this.#learnTokens(this.#store.database);
         return null;
       default:
+        this.#mustReadJobs ||= result.outcome === "jobs";
         this.overtaken += 1;
         this.#mustLoad = true;
         return null;
@@ -214,6 +220,7 @@ class Change<T> {
       storeNow: isAppend || judgement.needsClock ? storeNow : null,
       append: isAppend ? judgement.admitted : null,
       tokens: this.#tokens,
+      jobs: isAppend ? judgement.jobs : null,
     });
   }
 }

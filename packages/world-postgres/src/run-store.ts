@@ -3,9 +3,10 @@
  *
  * Owns: the call of `write_run` and what its answers mean, the look-up of rows, keys and tokens.
  */
-import type { Admitted, LogEvent, OpenHook, RunRecord } from "@perdure/world";
+import type { Admitted, JobChanges, LogEvent, OpenHook, RunRecord } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { eventArrays } from "./event-rows.ts";
+import { jobsParameter } from "./job-rows.ts";
 import {
   changingTypes,
   changingValues,
@@ -29,11 +30,13 @@ export interface RunChange {
   /** The events to append, if the change is an append. */
   readonly append: Admitted | null;
   readonly tokens: TokenOwners | null;
+  /** What the append does to jobs. */
+  readonly jobs: JobChanges | null;
 }
 
 /** What {@link RunStore.write} has done; anything but `written` has changed nothing. */
 export interface WriteResult {
-  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens";
+  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens" | "jobs";
   /** The store's clock; null when it was not answered. */
   readonly now: number | null;
 }
@@ -106,7 +109,7 @@ export class RunStore {
 
   /** Write a change, if it may still be written as it was judged. One round trip. */
   async write(queries: Queries, change: RunChange): Promise<WriteResult> {
-    const { run, version, storeNow, append, tokens } = change;
+    const { run, version, storeNow, append, tokens, jobs } = change;
     const parameters: Record<WriteParameter, unknown> = {
       ...(version === null ? fixedValues(run) : {}),
       ...changingValues(run),
@@ -117,13 +120,16 @@ export class RunStore {
       version,
       now: storeNow,
       clock_lag_max: this.#clockLagMsMax,
+      jobs: jobs === null ? null : jobsParameter(jobs),
     } as Record<WriteParameter, unknown>;
     const values = writeParameters.map((name) => parameters[name] ?? null);
     try {
       const [row] = await queries.write<WriteResult>(this.#sql.write, values);
       return row ?? { outcome: "stale", now: null };
     } catch (error) {
-      if (sqlStateOf(error) !== sqlState.tokensMoved) throw error;
+      const state = sqlStateOf(error);
+      if (state === sqlState.jobsMoved) return { outcome: "jobs", now: null };
+      if (state !== sqlState.tokensMoved) throw error;
       return { outcome: "tokens", now: null };
     }
   }
@@ -183,6 +189,7 @@ const writeParameters = [
   "starts",
   "lengths",
   "payloads",
+  "jobs",
 ] as const;
 
 type WriteParameter = (typeof writeParameters)[number];

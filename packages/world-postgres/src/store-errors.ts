@@ -7,17 +7,24 @@
 import { StoreError, type StoreFailure } from "@perdure/errors";
 import { DatabaseError } from "pg";
 
-/** SQLSTATEs that are decided on elsewhere. `tokensMoved` is our own: see `write_run`. */
+/** SQLSTATEs that are decided on elsewhere. `tokensMoved` and `jobsMoved` are our own: see `write_run`. */
 export const sqlState = {
   serializationFailure: "40001",
   deadlock: "40P01",
   lockNotAvailable: "55P03",
   tokensMoved: "PDT01",
+  jobsMoved: "PDT02",
 } as const;
 
 /** The SQLSTATE of an error that the server has sent; null for any other error. */
 export function sqlStateOf(error: unknown): string | null {
   return error instanceof DatabaseError ? (error.code ?? null) : null;
+}
+
+/** True of what `write_run` raises, and its caller decides on. */
+export function isOwnState(error: unknown): boolean {
+  const code = sqlStateOf(error);
+  return code === sqlState.tokensMoved || code === sqlState.jobsMoved;
 }
 
 /** True when the transaction was undone because of others, and trying it again is the cure. */

@@ -8,6 +8,7 @@ import type { ClientConfig } from "pg";
 import { ChangeSignals } from "./change-signals.ts";
 import type { Database } from "./database.ts";
 import { EventRows } from "./event-rows.ts";
+import { JobRows } from "./job-rows.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { RunCache } from "./run-cache.ts";
@@ -44,6 +45,7 @@ export class Store {
   readonly signals = new ChangeSignals();
   readonly runs: RunStore;
   readonly events: EventRows;
+  readonly jobs: JobRows;
   readonly changes: RunChanges;
   readonly #id = randomUUID();
   readonly #listener: NoticeListener | null;
@@ -64,6 +66,7 @@ export class Store {
     this.incarnation = incarnation;
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
     this.events = new EventRows(schema, namespace);
+    this.jobs = new JobRows(schema, namespace);
     this.changes = new RunChanges(this);
     this.#settledAmong = `SELECT ${runColumns} FROM ${schema}.runs r
 WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;

@@ -33,6 +33,12 @@ export interface KeyedContext extends AdmitContext {
   readonly writtenBefore: number | null;
 }
 
+/** What the backend looked up for what an executor reports. */
+export interface ExecutorContext extends KeyedContext {
+  /** The start at which the job of the step is at work, see `jobAtWork`; null: it has no job, or nobody has taken it. */
+  readonly job: StepStart | null;
+}
+
 /** Write these events, make this the run's row, and let `view.absorb(fork)` happen once the write is durable. */
 export interface Admitted {
   readonly kind: "admitted";
@@ -95,25 +101,30 @@ export function admitOutsideAppend(
 
 /**
  * Judges what came of a step, reported by whoever ran the body. No claim and no tail is asked for: the result counts if
- * the start that it belongs to is still the step's current one.
+ * the start that it belongs to is still the step's current one: of a background step, the one that its job is at.
  */
 export function admitExecutorAppend(
   run: RunRecord,
   view: RunView,
   request: ExecutorAppend,
-  context: KeyedContext,
+  context: ExecutorContext,
 ): AppendVerdict {
   if (context.writtenBefore !== null) {
     return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
   }
   if (isEnded(run.status)) return refused({ kind: "terminal" });
   const { attempt, delivery, key } = request;
-  const batch = new Batch(run, view, context, { epoch: null, key, start: { attempt, delivery } });
+  const batch = new Batch(run, view, context, { epoch: null, key, start: { attempt, delivery }, job: context.job });
   const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
   if (refusal !== null) return refused(refusal);
-  const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
+  const concernsDriver = request.fact.type !== "step_retrying" || !isBackground(batch.fork, request.fact.correlationId);
+  const wakeAt = run.owner === null && concernsDriver ? context.storeNow : run.wakeAt;
   return batch.finish({ ...run, wakeAt }, null);
 }
+
+/** The retries of such a step are its job's; a driver has nothing to do about them. */
+const isBackground = (view: RunView, correlationId: string | null): boolean =>
+  view.entityOf("step", correlationId)?.dispatch === "background";
 
 /**
  * Judges the creation of a run that does not exist yet and whose key is free. Give the empty `view` that is to become the
@@ -177,6 +188,7 @@ interface Writer {
   readonly epoch: number | null;
   readonly key: string | null;
   readonly start?: StepStart;
+  readonly job?: StepStart | null;
 }
 
 /** The events of one append, admitted one after the other against a fork of the view. */
@@ -278,6 +290,7 @@ class Batch {
       storeNow: this.#context.storeNow,
       epoch: this.#writer.epoch,
       start: this.#writer.start ?? null,
+      job: this.#writer.job ?? null,
     });
     if (rule === null) return null;
     const index = this.#index;

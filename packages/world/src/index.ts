@@ -80,13 +80,29 @@ export {
   type RunStatus,
 } from "./run-record.ts";
 export { type EntityView, fold, type HookView, RunView, type StepView, type WaitView } from "./run-view.ts";
+export {
+  concernsJobs,
+  isJobReady,
+  type JobChanges,
+  type JobDelivery,
+  jobAtWork,
+  jobChanges,
+  offersJobs,
+  reportedDelivery,
+  returnJob,
+  type StepJob,
+  takeJob,
+} from "./step-jobs.ts";
 export type {
+  ClaimedJob,
   ClaimedRun,
   ClaimRequest,
   ClaimResult,
   CreateRequest,
   CreateResult,
   EagerStart,
+  JobClaimRequest,
+  JobClaimResult,
   NewParked,
   OpenHook,
   Page,
@@ -103,5 +119,6 @@ export type {
   WorldHooks,
   WorldLog,
   WorldRuns,
+  WorldSteps,
   WorldWake,
 } from "./world.ts";

@@ -8,6 +8,7 @@
 import { memoryClaims, parkRun, unparkRun } from "./memory/memory-claims.ts";
 import { memoryLog } from "./memory/memory-log.ts";
 import { memoryRuns } from "./memory/memory-runs.ts";
+import { memorySteps } from "./memory/memory-steps.ts";
 import { MemoryStore } from "./memory/memory-store.ts";
 import { memoryWake } from "./memory/memory-wake.ts";
 import { type MemoryEnv, Session } from "./memory/session.ts";
@@ -47,6 +48,7 @@ export function createMemoryWorld(options: MemoryWorldOptions): World {
     runs: memoryRuns(session),
     log: memoryLog(session, compareAndAppend),
     claims: memoryClaims(session),
+    steps: memorySteps(session),
     hooks: {
       async find(tokenHash) {
         session.assertOpen();

@@ -14,6 +14,7 @@
  * SHA-256, since an index takes no entry above a third of a page.
  */
 import type { Migration } from "../schema.ts";
+import { jobsTable, writeJobs } from "./0001-jobs.ts";
 
 const tables = `
 CREATE TABLE {schema}.meta (key text PRIMARY KEY, value text NOT NULL);
@@ -118,7 +119,7 @@ $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
 /**
  * Answers `written`, or what kept it from writing anything: `clock` (the caller's reading of the store's clock is ahead
  * of it or too old), `stale` (the row is not the one that was judged) or `exists` (run id or key are taken). Raises
- * SQLSTATE `PDT01` when a token is not held, or not free, as it was judged. Without `p_version` the run is created.
+ * SQLSTATE `PDT01` when a token is not held, or not free, as it was judged, and `PDT02` when a job is not. Without `p_version` the run is created.
  */
 const writeRun = `
 CREATE FUNCTION {schema}.write_run(
@@ -135,7 +136,7 @@ CREATE FUNCTION {schema}.write_run(
   p_tokens_taken text[], p_token_takers text[], p_token_positions integer[],
   p_first integer, p_event_epoch integer, p_event_key text, p_event_key_hash bytea,
   p_types text[], p_correlation_ids text[], p_ats bigint[], p_causes integer[], p_data text[],
-  p_starts integer[], p_lengths integer[], p_payloads bytea,
+  p_starts integer[], p_lengths integer[], p_payloads bytea, p_jobs json,
   OUT outcome text, OUT now bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -222,6 +223,9 @@ BEGIN
     FROM unnest(p_types, p_correlation_ids, p_ats, p_causes, p_data, p_starts, p_lengths)
       WITH ORDINALITY AS e(type, correlation_id, at, cause, data, start, length, index);
   END IF;
+  IF p_jobs IS NOT NULL THEN
+    PERFORM {schema}.write_jobs(p_namespace, p_run_id, p_jobs);
+  END IF;
   outcome := 'written';
 END
 $$;
@@ -229,5 +233,5 @@ $$;
 
 export const initial: Migration = {
   version: 1,
-  sql: tables + clock + writeRun,
+  sql: tables + jobsTable + clock + writeJobs + writeRun,
 };
