@@ -23,6 +23,11 @@ export class StepSlots {
     this.#limits = limits;
   }
 
+  /** Bodies that could start at once if they came now. */
+  get freeCount(): number {
+    return this.#limits.perWorker - this.#running;
+  }
+
   get runningCount(): number {
     return this.#running;
   }

@@ -7,6 +7,11 @@ export interface WorkerOptions {
    * the log; slower, and the strict mode of development and tests.
    */
   readonly mode?: "resident" | "replay";
+  /**
+   * `orchestrate`: drive runs and their inline steps, and execute no background step. `execute`: background steps alone.
+   * `both`: the default.
+   */
+  readonly role?: "both" | "orchestrate" | "execute";
   /** Step bodies that run at once in this process. Default 200. */
   readonly stepsPerWorker?: number;
   /** Step bodies of one run that run at once in this process. Default 50. */
@@ -35,6 +40,7 @@ export interface WorkerSettings extends Required<WorkerOptions> {
 
 const defaults: Required<WorkerOptions> = {
   mode: "resident",
+  role: "both",
   stepsPerWorker: 200,
   stepsPerRun: 50,
   claimedRunsMax: 20_000,
@@ -55,15 +61,22 @@ const claimBatch = 256;
 /** What else `startWorker` is told. */
 const otherOptions: ReadonlySet<string> = new Set(["world", "keepAlive", "onError", "onConsole", "env"]);
 
+/** What the options that are words may be. */
+const wordsOf: Readonly<Record<string, readonly unknown[]>> = {
+  mode: ["resident", "replay"],
+  role: ["both", "orchestrate", "execute"],
+};
+
 /** The options with their defaults. Throws `WorkerSetupError` for a value that makes no sense. */
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
   const given = Object.entries(options).filter(([name, value]) => !otherOptions.has(name) && value !== undefined);
   for (const [name] of given) if (!Object.hasOwn(defaults, name)) throw unknownSetting(name);
   const settings = { ...defaults, ...Object.fromEntries(given) };
   for (const [name, value] of Object.entries(settings)) {
-    const fits = name === "mode" ? value === "resident" || value === "replay" : isCount(value);
+    const words = wordsOf[name];
+    const fits = words === undefined ? isCount(value) : words.includes(value);
     if (!fits) {
-      const expected = name === "mode" ? '"resident" or "replay"' : "a whole number greater than 0";
+      const expected = words?.map((word) => `"${word}"`).join(" or ") ?? "a whole number greater than 0";
       throw new WorkerSetupError(`startWorker(): "${name}" must be ${expected}, and is ${String(value)}.`);
     }
   }
