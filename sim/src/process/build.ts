@@ -7,16 +7,22 @@ export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknow
 
 const source = { file: "program.ts", line: 1 };
 
-/** Does what the host module of the program does when it is evaluated: registers workflow and steps in this process. */
-export function loadBuild({ bundle, workflowId, steps, maxRetries }: CompiledProgram, runBody: RunBody): void {
+/**
+ * Does what the host module of the program does when it is evaluated: registers workflow and steps in this process.
+ * `background`: the bodies of the steps that any worker runs.
+ */
+export function loadBuild(
+  { bundle, workflowId, steps, maxRetries }: CompiledProgram,
+  background: readonly string[],
+  runBody: RunBody,
+): void {
   for (const [id, name] of steps) {
     const fn: StepFunction = (...args) => runBody(name, args);
     const retries = maxRetries.get(id);
-    registerStep(id, retries === undefined ? fn : Object.assign(fn, { maxRetries: retries }), {
-      name,
-      shape: null,
-      ...source,
-    });
+    if (retries !== undefined) Object.assign(fn, { maxRetries: retries });
+    if (background.some((body) => name === body || name.startsWith(`${body}_`)))
+      Object.assign(fn, { dispatch: "background" });
+    registerStep(id, fn, { name, shape: null, ...source });
   }
   registerWorkflow(workflowId, () => undefined, { name: "main", ...source });
   const { code, map, workflows } = bundle;
