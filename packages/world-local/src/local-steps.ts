@@ -1,4 +1,5 @@
 /** Background steps: which worker runs which attempt. The rules are those of `@perdure/world`. */
+import { UndecodableError } from "@perdure/errors";
 import {
   admitPark,
   type ClaimedJob,
@@ -7,6 +8,7 @@ import {
   type JobClaimRequest,
   type JobClaimResult,
   type JobDelivery,
+  type LogEvent,
   ownerState,
   returnJob,
   type StepJob,
@@ -53,27 +55,37 @@ function claimJobs(store: Store, { workerId, steps, max }: JobClaimRequest, anno
   return { jobs, storeNow, nextReadyAt: lost.length > max ? storeNow : nextReady(store, steps) };
 }
 
-/** Null: the job is damaged, and so is its run. */
+/** Null: the job, its call or its run is damaged. */
 function take(store: Store, stored: StoredJob, workerId: string, announce: Announce): ClaimedJob | null {
   const { rid } = stored;
   const found = store.runs.byRid(rid);
-  const job = takeJob(withRun(stored, found?.run.runId ?? ""), workerId);
-  const [created] = store.events.read(rid, job.position - 1, job.position);
-  const isSound = !stored.isDamaged && found !== null && !found.isDamaged;
-  if (isSound && created?.type === "step_created" && created.correlationId === job.correlationId) {
+  const created = stored.isDamaged || found === null || found.isDamaged ? null : callOf(store, stored);
+  if (created !== null && found !== null) {
+    const { runId, workflowName, startedAt } = found.run;
+    const job = takeJob(withRun(stored, runId), workerId);
     store.jobs.put(rid, job);
-    const { workflowName, startedAt } = found.run;
     return { job, created, run: { workflowName, startedAt } };
   }
-  store.jobs.remove(rid, job.correlationId);
+  store.jobs.remove(rid, stored.job.correlationId);
   if (found !== null) parkDamaged(store, found, announce);
   return null;
+}
+
+/** The call that a job is about; null: it is damaged. */
+function callOf(store: Store, { rid, job }: StoredJob): LogEvent<"step_created"> | null {
+  try {
+    const [event] = store.events.read(rid, job.position - 1, job.position);
+    return event?.type === "step_created" && event.correlationId === job.correlationId ? event : null;
+  } catch (error) {
+    if (UndecodableError.is(error)) return null;
+    throw error;
+  }
 }
 
 /** Nobody would ever run the step that the run waits for. */
 function parkDamaged(store: Store, { rid, run, isDamaged }: FoundRun, announce: Announce): void {
   const storeNow = store.settings.now();
-  const detail = "A job of this run does not match its checksum: the store is damaged.";
+  const detail = "A job of this run, or the call that it is about, does not match its checksum: the store is damaged.";
   const parked = admitPark(run, run.epoch, { reason: "undecodable", detail, position: null }, storeNow);
   if (isDamaged) store.runs.parkDamaged(rid, storeNow);
   else if (parked === null) return;

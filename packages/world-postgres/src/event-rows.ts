@@ -79,16 +79,16 @@ JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
     return (await queries.read<EventRow>(this.#heads, values)).map(eventFromRow);
   }
 
-  /** Single events of any runs, with what is said of their runs, in no order. */
+  /** Single events of any runs, with what is said of their runs, in no order; those that are damaged are left out. */
   async readAt(queries: Queries, places: readonly EventPlace[]): Promise<readonly PlacedEvent[]> {
     const runIds = places.map(({ runId }) => toStoredText(runId));
     const positions = places.map(({ position }) => position);
     const rows = await queries.read<PlacedRow>(this.#at, [this.#namespace, runIds, positions]);
-    return rows.map((row) => ({
-      runId: fromStoredText(row.run_id),
-      event: eventFromRow(row),
-      run: { workflowName: fromStoredText(row.workflow_name), startedAt: row.started_at },
-    }));
+    return rows.flatMap((row) => {
+      const event = soundOrNull(row);
+      const run = { workflowName: fromStoredText(row.workflow_name), startedAt: row.started_at };
+      return event === null ? [] : [{ runId: fromStoredText(row.run_id), event, run }];
+    });
   }
 
   /** The events of one step, wait or hook up to a position, without payloads. */
@@ -123,6 +123,15 @@ function parseData(text: string, position: number): unknown {
       where: { position },
       hint: "The store is damaged: restore it from a backup.",
     });
+  }
+}
+
+function soundOrNull(row: EventRow): LogEvent | null {
+  try {
+    return eventFromRow(row);
+  } catch (error) {
+    if (UndecodableError.is(error)) return null;
+    throw error;
   }
 }
 

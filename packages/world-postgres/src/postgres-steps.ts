@@ -1,5 +1,4 @@
 /** Background steps: which worker runs which attempt. The rules are those of `@perdure/world`. */
-import { invariant } from "@perdure/errors";
 import {
   type ClaimedJob,
   isJobReady,
@@ -59,16 +58,14 @@ async function claim(store: Store, { workerId, steps, max }: JobClaimRequest): P
 const isFree = ({ job, now, beatAt, leaseMs }: LockedJob): boolean =>
   isJobReady(job, ownerState(job, heartbeat(beatAt, leaseMs), now), now);
 
-/** The events of a log never change, so they may be read after the jobs were taken. */
+/** The events of a log never change, so they may be read after the jobs were taken. A job without a sound one is not run. */
 async function withCalls(store: Store, jobs: readonly StepJob[]): Promise<ClaimedJob[]> {
   if (jobs.length === 0) return [];
   const found = await store.events.readAt(store.database, jobs);
   const calls = new Map(found.map((call) => [`${call.event.position} ${call.runId}`, call]));
-  return jobs.map((job) => {
+  return jobs.flatMap((job) => {
     const { event: created, run } = calls.get(`${job.position} ${job.runId}`) ?? {};
-    const isCall = run !== undefined && created?.type === "step_created";
-    invariant(isCall, `a job of ${job.runId} is about the call at position ${job.position}`);
-    return { job, created, run };
+    return run !== undefined && created?.type === "step_created" ? [{ job, created, run }] : [];
   });
 }
 
