@@ -63,6 +63,7 @@ export const jobMutants: readonly Mutant[] = [
     name: "unknown jobs never given back",
     breaks: "A worker keeps jobs that it has and does not know of, because the answer was lost.",
     invariants: ["Q5"],
+    aims: ["jobs.claim"],
     edits: [
       {
         file: executor,
@@ -80,18 +81,6 @@ export const jobMutants: readonly Mutant[] = [
         file: "packages/core/src/run/held-run.ts",
         find: "if (!this.#work.isBackground(correlationId)) this.#undispatched.push(event);",
         replace: "this.#undispatched.push(event);",
-      },
-    ],
-  },
-  {
-    name: "lost answers to results not asked after",
-    breaks: "An executor whose report was not answered forgets it.",
-    invariants: ["Q5"],
-    edits: [
-      {
-        file: executor,
-        find: 'if (!StoreError.is(error) || error.code === "STORE_CLOSED") return;',
-        replace: "return;",
       },
     ],
   },
