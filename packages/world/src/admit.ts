@@ -73,7 +73,7 @@ export function admitDriverAppend(
   if (isEnded(run.status)) return refused({ kind: "terminal" });
   if (run.owner === null || run.parked !== null) return { kind: "fenced" };
   if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };
-  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null });
+  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null, start: null, job: null });
   const refusal = batch.addAll(request.facts, request.decisions, request.ifTail !== null);
   if (refusal !== null) return refused(refusal);
   const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
@@ -88,15 +88,7 @@ export function admitOutsideAppend(
   request: OutsideAppend,
   context: KeyedContext,
 ): AppendVerdict {
-  if (context.writtenBefore !== null) {
-    return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
-  }
-  if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key });
-  const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
-  if (refusal !== null) return refused(refusal);
-  const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
-  return batch.finish({ ...run, wakeAt }, null);
+  return admitKeyed(run, view, request, context, { start: null, job: null });
 }
 
 /**
@@ -109,12 +101,22 @@ export function admitExecutorAppend(
   request: ExecutorAppend,
   context: ExecutorContext,
 ): AppendVerdict {
+  const { attempt, delivery } = request;
+  return admitKeyed(run, view, request, context, { start: { attempt, delivery }, job: context.job });
+}
+
+function admitKeyed(
+  run: RunRecord,
+  view: RunView,
+  request: OutsideAppend | ExecutorAppend,
+  context: KeyedContext,
+  reported: Pick<Writer, "start" | "job">,
+): AppendVerdict {
   if (context.writtenBefore !== null) {
     return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
   }
   if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const { attempt, delivery, key } = request;
-  const batch = new Batch(run, view, context, { epoch: null, key, start: { attempt, delivery }, job: context.job });
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });
   const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
   if (refusal !== null) return refused(refusal);
   const concernsDriver = request.fact.type !== "step_retrying" || !isBackground(batch.fork, request.fact.correlationId);
@@ -138,7 +140,12 @@ export function admitCreate(
 ): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
   const { created, eager } = request;
   const run = newRun(request, namespace, context.storeNow);
-  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null });
+  const batch = new Batch(run, view, context, {
+    epoch: eager === null ? null : run.epoch,
+    key: null,
+    start: null,
+    job: null,
+  });
   const creation: NewFact<"run_created"> = {
     type: "run_created",
     correlationId: null,
@@ -183,12 +190,12 @@ function newRun(request: CreateRequest, namespace: string, storeNow: number): Ru
   };
 }
 
-/** Whose events a batch writes. `start`: an executor's, which start of the step it reports on. */
+/** Whose events a batch writes. `start` and `job` are an executor's: see `RuleContext`. */
 interface Writer {
   readonly epoch: number | null;
   readonly key: string | null;
-  readonly start?: StepStart;
-  readonly job?: StepStart | null;
+  readonly start: StepStart | null;
+  readonly job: StepStart | null;
 }
 
 /** The events of one append, admitted one after the other against a fork of the view. */
@@ -289,8 +296,8 @@ class Batch {
       at,
       storeNow: this.#context.storeNow,
       epoch: this.#writer.epoch,
-      start: this.#writer.start ?? null,
-      job: this.#writer.job ?? null,
+      start: this.#writer.start,
+      job: this.#writer.job,
     });
     if (rule === null) return null;
     const index = this.#index;

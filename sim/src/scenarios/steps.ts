@@ -207,7 +207,7 @@ export const scenarios: readonly Scenario[] = [
         },
         {
           file: "packages/world/src/event-rules.ts",
-          find: '  return current ? null : "the result is of another attempt or delivery";',
+          find: "  return isSameStart(current, event.data) ? null : otherStart;",
           replace: "  return null;",
         },
         {

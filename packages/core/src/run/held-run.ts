@@ -137,6 +137,7 @@ export class HeldRun {
     }
     if (event.type === "step_completed" || event.type === "step_failed" || event.type === "step_retrying") {
       if (this.#isRecordedBy(event)) this.#results.delete(correlationId);
+      if (this.#isRunningBefore(event)) this.#running.delete(correlationId);
       this.#orphans?.delete(correlationId);
     }
   }
@@ -145,6 +146,12 @@ export class HeldRun {
   #isRecordedBy(event: LogEvent<"step_completed" | "step_failed" | "step_retrying">): boolean {
     const attempt = this.#results.get(event.correlationId ?? "")?.attempt ?? 0;
     return event.type !== "step_retrying" || event.data.attempt > attempt;
+  }
+
+  /** An executor has recorded what came of a body that runs here: nothing that it brings is wanted any more. */
+  #isRunningBefore(event: LogEvent<"step_completed" | "step_failed" | "step_retrying">): boolean {
+    const running = this.#running.get(event.correlationId ?? "");
+    return running !== undefined && (event.type !== "step_retrying" || event.data.attempt > running.attempt);
   }
 
   #feed(events: readonly LogEvent[]): Fault | null {

@@ -24,9 +24,8 @@ export class OpenWork {
     }
     if (event.type === "step_created") this.steps.set(id, event);
     else if (event.type === "step_started") this.retries.delete(id);
-    else if (event.type === "step_retrying") {
-      if (!this.isBackground(id)) this.retries.set(id, event.data.retryAt);
-    } else if (event.type === "step_completed" || event.type === "step_failed") {
+    else if (event.type === "step_retrying" && !this.isBackground(id)) this.retries.set(id, event.data.retryAt);
+    else if (event.type === "step_completed" || event.type === "step_failed") {
       this.steps.delete(id);
       this.retries.delete(id);
     } else if (event.type === "wait_created" && event.data.resumeAt !== null) this.waits.set(id, event.data.resumeAt);

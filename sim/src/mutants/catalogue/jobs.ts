@@ -55,7 +55,7 @@ export const jobMutants: readonly Mutant[] = [
       {
         file: "packages/world/src/admit.ts",
         find: "run.owner === null && concernsDriver ? context.storeNow : run.wakeAt",
-        replace: "run.wakeAt",
+        replace: 'run.owner === null && request.by === "outside" ? context.storeNow : run.wakeAt',
       },
     ],
   },
