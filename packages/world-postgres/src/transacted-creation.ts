@@ -14,6 +14,7 @@ import {
   type TransactionClient,
 } from "@perdure/world";
 import { encodeNotification } from "./notices.ts";
+import { parameterNames } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { foreignTransactionError } from "./store-errors.ts";
 import { fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
@@ -90,6 +91,8 @@ function writingSql(store: Store, request: Creation, storeNow: number): string {
     ...columns,
   };
   const one = Object.keys(columns).map((name) => `p_${name} => ARRAY[g.${name}]`);
+  // The others are about claims, ends, hooks, jobs and keys of senders.
+  const unused = parameterNames.filter((name) => !Object.hasOwn(given, name));
   const none = unused.map((name) => `p_${name} => NULL`);
   const parameters = ["p_namespace => g.namespace", "p_clock_lag_max => g.clock_lag_max", ...one, ...none].join(", ");
   return `SELECT w.outcomes[1] AS outcome, CASE WHEN w.outcomes[1] = 'written' AND g.channel IS NOT NULL
@@ -141,37 +144,6 @@ function eventColumns(event: LogEvent): Given {
     payloads: ["bytea", event.payload],
   };
 }
-
-/** The others, which are about claims, ends, hooks and keys of senders. */
-const unused = [
-  "lock_timeout",
-  "versions",
-  "owners",
-  "append_ns",
-  "append_firsts",
-  "append_lasts",
-  "parked_reasons",
-  "parked_details",
-  "parked_positions",
-  "parked_sinces",
-  "started_ats",
-  "ended_ats",
-  "ended_owners",
-  "tokens_free",
-  "free_changes",
-  "tokens_held",
-  "token_holders",
-  "drops_all",
-  "hooks_dropped",
-  "dropped_changes",
-  "tokens_taken",
-  "token_takers",
-  "token_positions",
-  "taken_changes",
-  "event_epochs",
-  "event_keys",
-  "event_key_hashes",
-] as const;
 
 /** The values as one row `g`, in a text that holds nothing which would have to be quoted. */
 function givenSql(given: Given): string {

@@ -35,7 +35,7 @@ export const scenarios: readonly Scenario[] = [
           await Promise.all([branch("large", 8), branch("small", 0)]);
           return order;
         }`,
-        steps: { large: value(large, 20), small: value("x", 20), after: value(null, 5) },
+        steps: { large: value(large, 20), small: value("x", 21), after: value(null, 5) },
       });
       const one = await stage.process("one");
       const runId = await stage.start(one);

@@ -139,6 +139,12 @@ export class Network {
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
       },
+      steps: {
+        claim: (request) => call("jobs.claim", () => inner.steps.claim(request)),
+        held: (workerId) => call("jobs.held", () => inner.steps.held(workerId)),
+        release: (workerId, runId, delivery) =>
+          call("jobs.release", () => inner.steps.release(workerId, runId, delivery), runId),
+      },
       hooks: { find: (hash) => call("find", () => inner.hooks.find(hash)) },
       bundles: {
         put: (id, bytes) => call("bundle.put", () => inner.bundles.put(id, bytes)),
@@ -301,7 +307,8 @@ const nothing: ReadonlySet<Fault> = new Set();
 
 /** A result by an executor is one fact under a key of its sender's, as a payload is. */
 function operationOf(request: AppendRequest): Operation {
-  if (request.by !== "driver") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
+  if (request.by === "executor") return "append.result";
+  if (request.by === "outside") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
   if (request.ifTail !== null) return "append.speculative";
   if (request.release !== null) return "append.release";
   return request.facts.length > 0 ? "append.facts" : "append.decisions";
