@@ -14,5 +14,5 @@ export function mark(label: string): void {
   waiting.delete(label);
 }
 
-/** How many step bodies have arrived. */
-export const arrivals = { count: 0 };
+/** Who has arrived; a step that is delivered twice arrives once. */
+export const arrivals = new Set<number>();

@@ -4,6 +4,11 @@ import { Client } from "pg";
 const transactions = "SELECT xact_commit + xact_rollback AS value FROM pg_stat_database WHERE datname = $1";
 const logBytes = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS value";
 
+/** A connection that is not used any more tells of its last transactions after ten seconds. */
+const settleMs = 11_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 export class ServerCounters {
   readonly #client: Client;
   readonly #database: string;
@@ -33,11 +38,16 @@ export class ServerCounters {
     return this.#number(logBytes, []);
   }
 
+  /** Resolves when what was done before is counted. */
+  async settled(): Promise<void> {
+    await pause(settleMs);
+  }
+
   /** Transactions a second, from now on for so many milliseconds. */
   async transactionRate(ms: number): Promise<number> {
     const before = await this.transactions();
     const start = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(ms);
     const after = await this.transactions();
     return ((after - before) * 1_000) / (performance.now() - start);
   }

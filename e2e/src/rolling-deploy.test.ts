@@ -54,11 +54,13 @@ test(
 
     for (const [index, old] of workers.entries()) {
       const next = await bench.worker("B");
-      await startOn(old, 5);
       await startOn(next, 5);
-      // Every run of A is at work somewhere: one worker is told to stop, the others die.
+      await bench.until(() => bench.bodies().some(({ build }) => build === "B"));
+      await startOn(old, 5);
+      // The runs of A wait at the gate in one worker or another: one is told to stop, the others die.
       await (index === 0 ? old.stop() : old.kill());
     }
+    bench.openGate();
 
     for (const [runId, build] of runs) {
       const value = (await bench.value(runId)) as readonly string[];
@@ -82,6 +84,7 @@ test(
   "a run whose step is not in the newest build is parked, and goes on by itself in a build that has it again",
   async () => {
     const bench = await opening;
+    bench.openGate();
     const old = await bench.worker("A");
     const runId = await old.start("lacks-ship");
     await old.stop();
@@ -101,6 +104,7 @@ test(
   "a run whose step takes other parameters in the newest build is parked, and goes on where they are the old ones",
   async () => {
     const bench = await opening;
+    bench.openGate();
     const old = await bench.worker("A");
     const runId = await old.start("ships-otherwise");
     await old.stop();

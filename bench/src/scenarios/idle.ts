@@ -7,15 +7,12 @@ import { plain } from "../workflows/echo.ts";
 
 const msPerSecond = 1_000;
 
-/** Counts reach the server's statistics about a second later: so long nothing is done before the first. */
-const settleMs = 2_000;
-
 export async function run(context: ScenarioContext): Promise<void> {
   const { scenario, sizes, rounds } = context.order;
   const counters = await ServerCounters.open(databaseOf(context).url);
   const worker = await startWorker();
   await (await start(plain, [1])).returnValue;
-  await new Promise((resolve) => setTimeout(resolve, settleMs));
+  await counters.settled();
   for (const n of sizes) {
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -19,8 +19,8 @@ const batch = 1_000;
 /** How long the server's transactions are counted while all sleep. */
 const countedMs = 5_000;
 
-/** The runs are due so long after the counting, at the least: their starting may take longer than the first ones did. */
-const reserveMs = 3_000;
+/** How much longer than the first ones' the starting of the runs and the counting may take. */
+const reserveMs = 15_000;
 
 /** Appends of a run after its sleep: the step, and its result with the end. */
 const appendsToEnd = 2;
@@ -37,7 +37,7 @@ export async function run(context: ScenarioContext): Promise<void> {
   const { scenario, sizes, rounds } = context.order;
   const counters = await ServerCounters.open(databaseOf(context).url);
   const worker = await startWorker();
-  const bytes = (await bytesByStep(() => start(asleepUntil, [Date.now()]), 1)) / appendsToEnd;
+  const bytes = (await bytesByStep(() => start(asleepUntil, [Date.now(), 0]), 1)) / appendsToEnd;
   for (const n of sizes) {
     const msByStart = await measureStart(Math.min(n, batch));
     const measured: Sleepers[] = [];
@@ -74,18 +74,18 @@ interface Order {
 }
 
 async function measure({ context, counters, worker, n, startMsMax, floors }: Order): Promise<Sleepers> {
+  await until(() => worker.claimedCount === 0);
   const heapBefore = usedHeapKb();
-  const awakeBefore = arrivals.count;
   const dueAt = Date.now() + startMsMax + countedMs;
   await startAll(n, dueAt);
   await until(() => worker.claimedCount === 0);
   const heap = (usedHeapKb() - heapBefore) / n;
+  await counters.settled();
   const load = await counters.transactionRate(countedMs);
   invariant(Date.now() < dueAt, "Runs were due before it was counted what they cost asleep.");
   await new Promise((resolve) => setTimeout(resolve, dueAt - Date.now()));
-  await context.timed(String(n), () => until(() => arrivals.count === awakeBefore + n));
+  await context.timed(String(n), () => until(() => arrivals.size === n));
   const wake = Date.now() - dueAt;
-  await until(() => worker.claimedCount === 0);
   return {
     heap: { value: heap, floor: floors.heap },
     load: { value: load, floor: null },
@@ -96,15 +96,16 @@ async function measure({ context, counters, worker, n, startMsMax, floors }: Ord
 /** Milliseconds that the start of a run takes, with so many at once. */
 async function measureStart(count: number): Promise<number> {
   const start = performance.now();
-  const awakeBefore = arrivals.count;
   await startAll(count, Date.now());
-  await until(() => arrivals.count === awakeBefore + count);
+  await until(() => arrivals.size === count);
   return (performance.now() - start) / count;
 }
 
+/** From now on those count who arrive of these runs. */
 async function startAll(n: number, dueAt: number): Promise<void> {
+  arrivals.clear();
   for (let done = 0; done < n; done += batch) {
     const size = Math.min(batch, n - done);
-    await Promise.all(Array.from({ length: size }, () => start(asleepUntil, [dueAt])));
+    await Promise.all(Array.from({ length: size }, (_, index) => start(asleepUntil, [dueAt, done + index])));
   }
 }

@@ -7,9 +7,9 @@ async function begin(label: string): Promise<void> {
   mark(label);
 }
 
-async function arrive(): Promise<void> {
+async function arrive(id: number): Promise<void> {
   "use step";
-  arrivals.count += 1;
+  arrivals.add(id);
 }
 
 async function echo(value: number): Promise<number> {
@@ -55,10 +55,10 @@ export async function answered(token: string): Promise<string> {
 }
 
 /** An arrival at a moment, in milliseconds since the epoch. */
-export async function asleepUntil(at: number): Promise<void> {
+export async function asleepUntil(at: number, id: number): Promise<void> {
   "use workflow";
   await sleep(new Date(at));
-  await arrive();
+  await arrive(id);
 }
 
 /** A small workflow in the middle of a long wait: what a resident run typically is. */

@@ -21,6 +21,12 @@ export interface BodyLine {
 export const ledgerPath = (folder: string): string => join(folder, "ledger.jsonl");
 export const modulePath = (folder: string, build: string): string => join(folder, `${build}.json`);
 
+/** While this file is not there, {@link gatedCharge} waits in its body, whichever build runs it. */
+export const gatePath = (folder: string): string => join(folder, "gate");
+
+/** The charge that waits, by its index. */
+export const gatedCharge = 3;
+
 export const environmentOf = (assignment: Assignment): Readonly<Record<string, string>> => ({
   [variable]: JSON.stringify(assignment),
 });

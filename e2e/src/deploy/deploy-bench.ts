@@ -1,7 +1,7 @@
 /** A server, builds of one application, and workers of each, which are gone when their test is. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { createPostgresWorld } from "@perdure/world-postgres";
 import { startServer, type TestServer } from "@perdure/world-postgres/testing";
 import { onTestFinished } from "vitest";
 import { spawnNode } from "../node-process.ts";
-import { type BodyLine, environmentOf, type FromWorker, ledgerPath, type ToWorker } from "./assignment.ts";
+import { type BodyLine, environmentOf, type FromWorker, gatePath, ledgerPath, type ToWorker } from "./assignment.ts";
 import { type BuildSource, build } from "./builds.ts";
 
 export class DeployedWorker {
@@ -95,6 +95,11 @@ export class DeployBench {
     await Promise.race([once(child, "message"), failed]);
     failed.catch(() => {});
     return worker;
+  }
+
+  /** Lets the bodies go on that wait at the gate, and all later ones. */
+  openGate(): void {
+    writeFileSync(gatePath(this.#folder), "");
   }
 
   /** Bodies that began, in their order. */

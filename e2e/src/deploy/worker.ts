@@ -1,13 +1,24 @@
 /** A worker of one build. It starts a run for each message. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { getWorkflowMetadata, start, startWorker } from "@perdure/core";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { readModule, registerPrograms } from "../chaos/register-programs.ts";
-import { type BodyLine, type FromWorker, ledgerPath, modulePath, readAssignment, type ToWorker } from "./assignment.ts";
+import {
+  type BodyLine,
+  type FromWorker,
+  gatedCharge,
+  gatePath,
+  ledgerPath,
+  modulePath,
+  readAssignment,
+  type ToWorker,
+} from "./assignment.ts";
 
-/** Short enough for runs to be in each of their steps while workers are replaced. */
 const bodyMs = 20;
+
+/** Bodies that wait at the gate do not end while their worker stops. */
+const graceMs = 200;
 
 const { folder, url, build } = readAssignment();
 const module = readModule(modulePath(folder, build));
@@ -15,7 +26,9 @@ const module = readModule(modulePath(folder, build));
 registerPrograms([module], async (step, args) => {
   const line: BodyLine = { run: getWorkflowMetadata().workflowRunId, step, args, build };
   appendFileSync(ledgerPath(folder), `${JSON.stringify(line)}\n`);
-  await pause(bodyMs);
+  const isGated = step === "charge" && args[0] === gatedCharge;
+  do await pause(bodyMs);
+  while (isGated && !existsSync(gatePath(folder)));
   return `${step} by ${build}`;
 });
 
@@ -28,7 +41,7 @@ process.on("message", async ({ key }: ToWorker) => {
   tell({ kind: "started", key, runId });
 });
 process.once("SIGTERM", async () => {
-  await worker.stop();
+  await worker.stop({ graceMs });
   await world.close();
   process.exit();
 });

@@ -78,7 +78,7 @@ export class RunWrites {
 }
 
 /** The parameters of `write_runs`, which are passed by name. */
-export const parameterNames = [
+const parameterNames = [
   "namespace",
   "clock_lag_max",
   "lock_timeout",

@@ -105,8 +105,8 @@ export const scenarios: readonly Scenario[] = [
       edits: [
         {
           file: "packages/core/src/worker/worker.ts",
-          find: "const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;",
-          replace: "const asks = env.elapsed() < 0;",
+          find: "if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await",
+          replace: "if (env.elapsed() < 0) await",
         },
       ],
     },

@@ -139,12 +139,7 @@ export class Network {
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
       },
-      steps: {
-        claim: (request) => call("jobs.claim", () => inner.steps.claim(request)),
-        held: (workerId) => call("jobs.held", () => inner.steps.held(workerId)),
-        release: (workerId, runId, delivery) =>
-          call("jobs.release", () => inner.steps.release(workerId, runId, delivery), runId),
-      },
+      steps: this.#steps(from, inner),
       hooks: { find: (hash) => call("find", () => inner.hooks.find(hash)) },
       bundles: {
         put: (id, bytes) => call("bundle.put", () => inner.bundles.put(id, bytes)),
@@ -155,6 +150,15 @@ export class Network {
       unpark: (runId) => call("unpark", () => inner.unpark(runId)),
       transactions: this.#transactions(from, inner),
       wake: { listen: (callback) => this.#listen(from, inner, callback) },
+    };
+  }
+
+  #steps(from: Participant, { steps }: World): World["steps"] {
+    return {
+      claim: (request) => this.#call(from, "jobs.claim", () => steps.claim(request), null),
+      held: (workerId) => this.#call(from, "jobs.held", () => steps.held(workerId), null),
+      release: (workerId, runId, delivery) =>
+        this.#call(from, "jobs.release", () => steps.release(workerId, runId, delivery), runId),
     };
   }
 

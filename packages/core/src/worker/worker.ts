@@ -225,8 +225,7 @@ export class EngineWorker {
     const { world, env, settings, heartbeat } = this.#parts;
     let pauseMs = settings.sweepMs;
     try {
-      const asks = this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs;
-      if (asks) await this.#giveBackUndriven();
+      if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
       const isAble = settings.role !== "execute" && registeredWorkflows().length > 0;
       const mayClaim = !this.#stopping && heartbeat.alive() && isAble;
