@@ -3,6 +3,7 @@ import { StepLostError, StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import { getStepMetadata } from "../step/context.ts";
+import { registerStep } from "../step/registry.ts";
 import { Harness, program } from "./harness.testing.ts";
 
 type Body = (...args: never[]) => unknown;
@@ -337,6 +338,29 @@ describe("a worker of background steps", () => {
     expect((await harness.record(runId)).parked?.reason).toBe("undecodable");
     expect([calls, await inStep(harness, runId)]).toEqual([0, [["step_created", 1, null]]]);
     expect(await harness.world.steps.held(worker.engine.id)).toMatchObject([{ delivery: 1 }]);
+  });
+
+  it("parks a run whose call it takes other parameters for, and takes the job again when the run is put back", async () => {
+    const harness = new Harness();
+    const worker = await harness.worker();
+    const register = (shape: string, answer: string): void =>
+      registerStep(
+        "step//./test//work",
+        background(() => answer),
+        { name: "work", shape, file: "test.ts", line: 1 },
+      );
+    register("(order,customer)", "new");
+    const runId = await harness.start(worker, program(`async () => await step("work", "(order)")(1)`));
+    await harness.env.advance(30_000);
+    expect((await harness.record(runId)).parked).toMatchObject({ reason: "shape_changed", position: 3 });
+    expect(await harness.world.steps.held(worker.engine.id)).toMatchObject([{ delivery: 1 }]);
+    register("(order)", "old");
+    await harness.env.advance(15_000);
+    expect(await harness.result(runId, 60_000)).toBe("old");
+    expect(await inStep(harness, runId)).toEqual([
+      ["step_created", 1, null],
+      ["step_completed", null, 2],
+    ]);
   });
 
   it("looks seldom for jobs as long as no step asks to run in the background", async () => {

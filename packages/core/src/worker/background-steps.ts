@@ -60,7 +60,7 @@ interface Body {
 export class BackgroundSteps {
   readonly #parts: BackgroundParts;
   readonly #bodies = new Map<string, Body>();
-  /** Bodies that do not fit or cannot be read: their runs are parked, and nobody else is to try while this worker lives. */
+  /** Jobs that do not fit or cannot be read here: nobody else is to try as long as their runs are parked. */
   readonly #unfit = new Set<string>();
   #looking = false;
   #lookAgain = false;
@@ -183,12 +183,17 @@ export class BackgroundSteps {
       if (job === undefined || !isSame(job, body.claimed.job)) this.#abort(body);
     }
     for (const [key, job] of held) {
-      if (this.#stopping || this.#unfit.has(key)) continue;
+      if (this.#stopping || (this.#unfit.has(key) && (await this.#isParked(job)))) continue;
+      this.#unfit.delete(key);
       const known = this.#bodies.get(key);
       if (known === undefined || !isSame(job, known.claimed.job)) {
         await world.steps.release(workerId, job.runId, deliveryOf(job));
       }
     }
+  }
+
+  async #isParked({ runId }: StepJob): Promise<boolean> {
+    return (await this.#parts.world.runs.get(runId))?.parked != null;
   }
 
   #take(claimed: ClaimedJob): void {
