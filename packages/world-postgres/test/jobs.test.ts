@@ -62,7 +62,9 @@ describe("results of jobs that are ready together", () => {
       world.log.append(id("wrun", 5), { by: "executor", key: "retry", attempt: 1, delivery: 1, fact: retrying }),
       world.log.append(id("wrun", 6), cancellation()),
     ]);
-    expect(answers.flatMap(({ kind }, index) => (kind === "appended" ? [] : [[index, kind]]))).toEqual([[2, "refused"]]);
+    expect(answers.flatMap(({ kind }, index) => (kind === "appended" ? [] : [[index, kind]]))).toEqual([
+      [2, "refused"],
+    ]);
     expect(spy.mock.calls.map(([, changes]) => changes.length)).toEqual([6]);
     expect(await jobsOf(url)).toEqual([
       { run_id: id("wrun", 3), attempt: 1, delivery: 2, owner: "another" },
