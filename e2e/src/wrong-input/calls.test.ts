@@ -137,7 +137,7 @@ describe("what is refused says what was expected and found", () => {
 
   test("an option that does not exist", () => {
     expect(told.get("an option that does not exist")).toMatchInlineSnapshot(`
-      "InvalidArgumentError [INVALID_ARGUMENT] .is(): start(): an option must be one of "world", "key", "isolation", and is "kee".
+      "InvalidArgumentError [INVALID_ARGUMENT] .is(): start(): an option must be one of "world", "key", "isolation", "tx", and is "kee".
         hint:  Did you mean "key"?
       "
     `);
