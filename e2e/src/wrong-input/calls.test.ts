@@ -239,7 +239,7 @@ describe("what is refused says what was expected and found", () => {
   test("a worker with a setting that does not exist", () => {
     expect(told.get("a worker with a setting that does not exist")).toMatchInlineSnapshot(`
       "WorkerSetupError [WORKER_SETUP] .is(): startWorker() has no option "concurrency".
-        hint:  Known: mode, stepsPerWorker, stepsPerRun, queues, claimedRunsMax, residentRunsMax, turnLimitMs, holdMs, sweepMs, leaseMs, stuckAfterMs, world, keepAlive, onError, onConsole, env.
+        hint:  Known: mode, role, stepsPerWorker, stepsPerRun, queues, claimedRunsMax, residentRunsMax, turnLimitMs, holdMs, sweepMs, leaseMs, stuckAfterMs, world, keepAlive, onError, onConsole, env.
       "
     `);
   });

@@ -170,14 +170,14 @@ test("a store from a newer version", async () => {
   project.sql(`PRAGMA user_version = ${Number(version) + 7}`);
   const ending = await project.run(["app.ts"]);
   expect(ending.err).toMatchInlineSnapshot(`
-    "StoreError: The store <project>/.perdure/perdure.db has schema version 10; this version of Perdure knows up to 3.
+    "StoreError: The store <project>/.perdure/perdure.db has schema version 11; this version of Perdure knows up to 4.
       where: <project>/.perdure/perdure.db
       hint:  A newer version of Perdure has opened the file: upgrade this process.
     "
   `);
   expect([ending.code, ending.out]).toEqual([1, ""]);
   expect((await project.run(["caught.ts"])).out).toMatchInlineSnapshot(`
-    "StoreError [STORE_NEWER_VERSION] .is(): The store <project>/.perdure/perdure.db has schema version 10; this version of Perdure knows up to 3.
+    "StoreError [STORE_NEWER_VERSION] .is(): The store <project>/.perdure/perdure.db has schema version 11; this version of Perdure knows up to 4.
       where: <project>/.perdure/perdure.db
       hint:  A newer version of Perdure has opened the file: upgrade this process.
     "

@@ -95,7 +95,7 @@ perdure.config.mjs:2:14 Syntax error: Unexpected token
       { "perdure.config.js": "export default { worker: { concurrency: 4 } };" },
       `error: The configuration has an unknown key "worker.concurrency".
   where: perdure.config.js
-  hint:  Known: worker.mode, worker.stepsPerWorker, worker.stepsPerRun, worker.queues, worker.claimedRunsMax, worker.residentRunsMax, worker.turnLimitMs, worker.holdMs, worker.sweepMs, worker.leaseMs, worker.stuckAfterMs.
+  hint:  Known: worker.mode, worker.role, worker.stepsPerWorker, worker.stepsPerRun, worker.queues, worker.claimedRunsMax, worker.residentRunsMax, worker.turnLimitMs, worker.holdMs, worker.sweepMs, worker.leaseMs, worker.stuckAfterMs.
 `,
     ],
     "a world that is no function": [

@@ -97,6 +97,44 @@ console.log(await getRun(process.argv[2] ?? "").returnValue);
     expect(await project.run(["second.ts", runId])).toMatchObject({ code: 0, out: "got 42\n", err: "" });
   });
 
+  test("has its background steps executed by another process, which drives nothing", async () => {
+    const project = new Project({
+      "perdure.config.ts": `import { defineConfig } from "perdure/config";
+export default defineConfig({ worker: { role: process.env["ROLE"] === "execute" ? "execute" : "orchestrate" } });
+`,
+      "workflows.ts": `import { resize } from "./steps";
+export async function album(count: number): Promise<string[]> {
+  "use workflow";
+  return await Promise.all(Array.from({ length: count }, (_, index) => resize(index)));
+}
+`,
+      "steps.ts": `export async function resize(index: number): Promise<string> {
+  "use step";
+  return \`\${index} by \${process.env["ROLE"]}\`;
+}
+resize.dispatch = "background";
+`,
+      "app.ts": `import { start } from "perdure/api";
+import { album } from "./workflows";
+const run = await start(album, [3]);
+console.log((await run.returnValue).join(", "));
+`,
+      "executor.ts": `import "./workflows";
+setInterval(() => {}, 60_000);
+console.log("ready");
+`,
+    });
+    const executor = project.start(["executor.ts"], { ROLE: "execute" });
+    await executor.printed("ready");
+    const ending = await project.run(["app.ts"], { ROLE: "orchestrate" });
+    expect(ending).toMatchObject({ code: 0, err: "", out: "0 by execute, 1 by execute, 2 by execute\n" });
+    const [run] = await runs(project);
+    const types = await eventTypes(project, run?.["runId"]);
+    expect(types.filter((type) => type === "step_completed")).toHaveLength(3);
+    executor.child.kill("SIGKILL");
+    await executor.ended;
+  });
+
   test("works beside another process on the same store", async () => {
     const project = new Project({ ...greeting, "app.ts": startAndWait });
     const endings = await Promise.all([project.run(["app.ts"]), project.run(["app.ts"])]);

@@ -7,12 +7,17 @@ import {
   admitDriverAppend,
   admitExecutorAppend,
   admitOutsideAppend,
+  concernsJobs,
   type DriverAppend,
   type ExecutorAppend,
   isEnded,
+  type JobChanges,
+  jobAtWork,
+  jobChanges,
   type LogEvent,
   type OutsideAppend,
   RunView,
+  reportedDelivery,
   type WorldLog,
 } from "@perdure/world";
 import { Refusal } from "./group-commit.ts";
@@ -43,10 +48,11 @@ export function refuseSize(count: number): Refusal | null {
 }
 
 /** Writes the events of an append and the row that they lead to. */
-function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted): void {
+function writeAdmitted(store: Store, entry: CachedRun, admitted: Admitted, jobs: JobChanges): void {
   for (const event of admitted.events) store.events.insert(entry.rid, event);
   store.tokens.apply(entry.rid, admitted.events);
   if (isEnded(admitted.run.status) && admitted.fork.mayHoldTokens) store.tokens.freeAll(entry.rid);
+  store.jobs.apply(entry.rid, jobs);
   store.runs.update(entry.rid, entry.run, admitted.run);
   store.cache.advance(entry, admitted);
 }
@@ -86,9 +92,11 @@ function appendDriver(store: Store, entry: CachedRun, request: DriverAppend, ann
       : { kind: "appended", ...reply, released: verdict.released };
   }
   const unseen = store.events.read(entry.rid, request.after, tailBefore);
-  writeAdmitted(store, entry, verdict);
+  const jobs = jobChanges(verdict, null);
+  writeAdmitted(store, entry, verdict, jobs);
   const { run, released } = verdict;
-  announce(changeOf(run, released && run.wakeAt !== null));
+  if (concernsJobs(jobs)) announce(changeOf(run, true, null));
+  else announce(changeOf(run, released && run.wakeAt !== null));
   const events = unseen.length === 0 ? verdict.events : [...unseen, ...verdict.events];
   return { kind: "appended", events, tail: run.tail, storeNow: context.storeNow, released };
 }
@@ -110,7 +118,9 @@ function viewForKeyed(store: Store, entry: CachedRun, { fact }: KeyedAppend): Ru
 
 function appendKeyed(store: Store, entry: CachedRun, request: KeyedAppend, announce: Announce): AppendResult {
   const writtenBefore = store.events.positionOfKey(entry.rid, request.key);
-  const context = { ...store.context(), writtenBefore };
+  const stored = store.jobs.find(entry.rid, request.fact.correlationId ?? "");
+  const job = stored === null || stored.isDamaged ? null : jobAtWork({ ...stored.job, runId: entry.run.runId });
+  const context = { ...store.context(), writtenBefore, job };
   const view = viewForKeyed(store, entry, request);
   const verdict =
     request.by === "outside"
@@ -123,8 +133,9 @@ function appendKeyed(store: Store, entry: CachedRun, request: KeyedAppend, annou
     const events = store.events.read(entry.rid, verdict.first - 1, verdict.last);
     return { kind: "appended", events, tail: entry.run.tail, storeNow, released: verdict.released };
   }
-  writeAdmitted(store, entry, verdict);
+  const jobs = jobChanges(verdict, reportedDelivery(request));
+  writeAdmitted(store, entry, verdict, jobs);
   const { run, events, released } = verdict;
-  announce(changeOf(run, true, run.owner ?? run.endedOwner));
+  announce(changeOf(run, true, concernsJobs(jobs) ? null : (run.owner ?? run.endedOwner)));
   return { kind: "appended", events, tail: run.tail, storeNow, released };
 }

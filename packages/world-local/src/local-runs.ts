@@ -6,6 +6,8 @@ import {
   type CreateResult,
   isEagerClaimGone,
   isEnded,
+  jobChanges,
+  offersJobs,
   type Page,
   type RunFilter,
   type RunRecord,
@@ -47,16 +49,19 @@ function createRun(store: Store, request: CreateRequest, announce: Announce): Cr
     return answer;
   }
   const { run, events, fork, released } = verdict;
+  const jobs = jobChanges(verdict, null);
   for (const event of events) store.events.insert(stored.rid, event);
   if (isEnded(run.status)) {
     store.cache.rememberEnd(store.cache.remember(stored, null), events);
   } else {
     store.tokens.apply(stored.rid, events);
+    store.jobs.apply(stored.rid, jobs);
     view.absorb(fork);
     store.cache.remember(stored, view);
   }
   if (eager !== null) store.addOwnWorker(eager.worker);
-  announce(changeOf(run, run.owner === null && run.wakeAt !== null));
+  if (offersJobs(jobs)) announce(changeOf(run, true, null));
+  else announce(changeOf(run, run.owner === null && run.wakeAt !== null));
   return { kind: "created", run, events, storeNow, released };
 }
 

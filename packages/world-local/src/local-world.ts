@@ -9,6 +9,7 @@ import type { World, WorldBundles, WorldWake } from "@perdure/world";
 import { localClaims, parkRun, unparkRun } from "./local-claims.ts";
 import { eventsPerAppendMax, localLog } from "./local-log.ts";
 import { localRuns } from "./local-runs.ts";
+import { localSteps } from "./local-steps.ts";
 import { localStreams } from "./local-streams.ts";
 import { Store } from "./store.ts";
 
@@ -53,6 +54,7 @@ export function worldOn(store: Store, hasOwnClock: boolean): World {
     runs: localRuns(store),
     log: localLog(store),
     claims: localClaims(store, hasOwnClock),
+    steps: localSteps(store),
     hooks: { find: (tokenHash) => store.read(() => store.tokens.find(tokenHash)) },
     bundles: localBundles(store),
     streams: localStreams(store),

@@ -69,7 +69,7 @@ describe("the statements of a world", () => {
     const all = await plans();
     expect(all.size).toBeGreaterThan(20);
     const scans = [...all].filter(([, plan]) =>
-      /SCAN (runs|r|events|workers|w|hook_tokens|h|bundles|stream\w*)\b/.test(plan),
+      /SCAN (runs|r|events|workers|w|hook_tokens|h|bundles|stream\w*|step_jobs|j)\b/.test(plan),
     );
     expect(scans).toEqual([]);
   });

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import { initial } from "./migrations/0001-initial.ts";
 import { sums } from "./migrations/0002-sums.ts";
 import { streams } from "./migrations/0003-streams.ts";
+import { jobs } from "./migrations/0004-jobs.ts";
 import { sumOf } from "./row-sum.ts";
 import type { DatabaseSync } from "./sqlite.ts";
 import { damagedFileError, foreignFileError, newerVersionError, sqlite, sqliteCode } from "./store-errors.ts";
@@ -22,7 +23,7 @@ export interface Migration {
 }
 
 /** In ascending order. Never edit one that was released: append the next. */
-export const migrations: readonly Migration[] = [initial, sums, streams];
+export const migrations: readonly Migration[] = [initial, sums, streams, jobs];
 
 /** The newest schema version that this code reads and writes. */
 export const schemaVersion = migrations.length;
@@ -87,7 +88,7 @@ function descriptionSum(db: DatabaseSync): string {
     .prepare(
       `SELECT type, name, tbl_name, sql FROM sqlite_schema
        WHERE tbl_name IN ('meta', 'namespaces', 'runs', 'events', 'hook_tokens', 'bundles', 'workers',
-         'streams', 'stream_writers', 'stream_chunks') ORDER BY name`,
+         'streams', 'stream_writers', 'stream_chunks', 'step_jobs') ORDER BY name`,
     )
     .all();
   return String(sumOf([JSON.stringify(rows)]));

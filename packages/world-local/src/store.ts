@@ -13,6 +13,7 @@ import { closeAfterFailure, type OpenedFile, type OpenSettings, openError, openF
 import { EventRows } from "./event-rows.ts";
 import { GroupCommit, type Write } from "./group-commit.ts";
 import { HookTokens } from "./hook-tokens.ts";
+import { JobRows } from "./job-rows.ts";
 import { whileLocked } from "./lock-wait.ts";
 import { RunCache } from "./run-cache.ts";
 import { RunRows, type StoredRun, settledAmong } from "./run-rows.ts";
@@ -39,6 +40,7 @@ export class Store {
   readonly runs: RunRows;
   readonly events: EventRows;
   readonly tokens: HookTokens;
+  readonly jobs: JobRows;
   readonly bundles: BundleRows;
   readonly workers: WorkerRows;
   readonly streams: StreamRows;
@@ -64,6 +66,7 @@ export class Store {
     this.runs = new RunRows(db, settings.namespace, namespaceId);
     this.events = new EventRows(db);
     this.tokens = new HookTokens(db, namespaceId, this.runs, this.events);
+    this.jobs = new JobRows(db, namespaceId);
     this.bundles = new BundleRows(db, namespaceId);
     this.workers = new WorkerRows(db, namespaceId);
     this.streams = new StreamRows(db);

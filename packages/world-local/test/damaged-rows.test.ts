@@ -11,8 +11,10 @@ import {
   cancellation,
   creation,
   eagerCreation,
+  eagerStep,
   id,
   payloadFor,
+  stepId,
   streamBatch,
   worker,
   workflowId,
@@ -78,6 +80,33 @@ async function expectSound(world: World, n: number): Promise<void> {
   expect((await world.log.read(id("wrun", n), readAll)).map(({ position }) => position)).toEqual([1, 2, 3, 4, 5]);
   expect((await world.log.append(id("wrun", n), payloadFor(n, "three"))).kind).toBe("appended");
 }
+
+/** A closed store of two runs with a background step each. */
+async function storeOfJobs(): Promise<string> {
+  const file = bench.file();
+  const world = await createLocalWorld({ path: file });
+  await world.claims.heartbeat(worker);
+  for (const n of [1, 2]) await world.runs.create(eagerStep(n));
+  await world.close();
+  return file;
+}
+
+describe("a damaged job", () => {
+  const first = `rid = ${ofRun(1)}`;
+  it.each([
+    ["of another attempt", `UPDATE step_jobs SET attempt = 7 WHERE ${first}`],
+    ["about another call", `UPDATE step_jobs SET position = 2 WHERE ${first}`],
+    ["whose call is damaged", `UPDATE events SET data = '{}' WHERE id = (${ofRun(1)} << 24) + 3`],
+  ])("%s parks its run, and no other waits for it", async (_, sql) => {
+    const file = await storeOfJobs();
+    damage(file, sql);
+    const world = await bench.closing(createLocalWorld({ path: file }));
+    const { jobs } = await world.steps.claim({ workerId: worker.id, steps: [stepId], max: 10 });
+    expect(jobs.map(({ job }) => job.runId)).toEqual([id("wrun", 2)]);
+    expect((await world.runs.get(id("wrun", 1)))?.parked?.reason).toBe("undecodable");
+    expect((await world.log.append(id("wrun", 1), cancellation())).kind).toBe("appended");
+  });
+});
 
 describe("a damaged event", () => {
   const third = `id = (${ofRun(3)} << 24) + 4`;

@@ -58,6 +58,22 @@ export function eagerCreation(
   return creation(n, { eager: { worker: workerId, facts: [started], decisions, release: null } });
 }
 
+export const stepId = "step//orders.ts//charge";
+
+/** A creation that a worker claims, and that asks for one background step. */
+export function eagerStep(n: number, at = Date.now()): CreateRequest {
+  const started: NewFact = { type: "run_started", correlationId: null, at, data: {}, payload: null };
+  const called = {
+    type: "step_created",
+    correlationId: id("step", n),
+    at,
+    cause: 2,
+    data: { stepId, name: "charge", ordinal: 1, inputDigest: "1:a", shape: null, dispatch: "background", attempt: 1 },
+    payload: null,
+  } as const;
+  return creation(n, { eager: { worker: worker.id, facts: [started], decisions: [called], release: null } });
+}
+
 export function payloadFor(n: number, key: string, payload: Uint8Array = new Uint8Array([9])): OutsideAppend {
   const correlationId = id("hook", n);
   return {

@@ -1,9 +1,9 @@
 /** The `events` table: how an event becomes a row and a row an event, and the statements that read logs. */
 import { UndecodableError } from "@perdure/errors";
-import type { LogEvent } from "@perdure/world";
+import type { LogEvent, RunRecord } from "@perdure/world";
 import { bigIntegers, byteStrings, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
-import { fromStoredOrNull, toStoredOrNull, toStoredText } from "./stored-text.ts";
+import { fromStoredOrNull, fromStoredText, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
 /** An event as it is stored. */
 export interface EventRow {
@@ -35,6 +35,25 @@ export interface LogPart {
   readonly limit: number;
 }
 
+/** One event. */
+export interface EventPlace {
+  readonly runId: string;
+  readonly position: number;
+}
+
+/** An event that was asked for by its place. */
+export interface PlacedEvent {
+  readonly runId: string;
+  readonly event: LogEvent;
+  readonly run: Pick<RunRecord, "workflowName" | "startedAt">;
+}
+
+interface PlacedRow extends EventRow {
+  readonly run_id: string;
+  readonly workflow_name: string;
+  readonly started_at: number | null;
+}
+
 /** The largest position that a row can have. */
 export const lastPosition = 2 ** 31 - 1;
 
@@ -44,6 +63,7 @@ export class EventRows {
   readonly #heads: string;
   readonly #parts: string;
   readonly #entity: string;
+  readonly #at: string;
 
   constructor(schema: string, namespace: string) {
     this.#namespace = toStoredText(namespace);
@@ -55,6 +75,10 @@ WITH ORDINALITY AS k(run_id, after, last, most, index),
 LATERAL (SELECT ${headColumns}, payload FROM ${schema}.events WHERE namespace = $1 AND run_id = k.run_id
   AND position > k.after AND position <= k.last ORDER BY position LIMIT k.most) AS e
 ORDER BY k.index, e.position`;
+    const columns = headColumns.replaceAll(/\w+/g, "e.$&");
+    this.#at = `SELECT e.run_id, r.workflow_name, r.started_at, ${columns}, e.payload FROM unnest($2::text[], $3::integer[]) AS x(run_id, position)
+JOIN ${schema}.events e ON e.namespace = $1 AND e.run_id = x.run_id AND e.position = x.position
+JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
     this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
   }
 
@@ -84,6 +108,18 @@ ORDER BY k.index, e.position`;
   async readHeads(queries: Queries, runId: string, { after, last }: Range): Promise<LogEvent[]> {
     const values = [this.#namespace, toStoredText(runId), after, last];
     return (await queries.read<EventRow>(this.#heads, values)).map(eventFromRow);
+  }
+
+  /** Single events of any runs, with what is said of their runs, in no order; those that are damaged are left out. */
+  async readAt(queries: Queries, places: readonly EventPlace[]): Promise<readonly PlacedEvent[]> {
+    const runIds = places.map(({ runId }) => toStoredText(runId));
+    const positions = places.map(({ position }) => position);
+    const rows = await queries.read<PlacedRow>(this.#at, [this.#namespace, runIds, positions]);
+    return rows.flatMap((row) => {
+      const event = soundOrNull(row);
+      const run = { workflowName: fromStoredText(row.workflow_name), startedAt: row.started_at };
+      return event === null ? [] : [{ runId: fromStoredText(row.run_id), event, run }];
+    });
   }
 
   /** The events of one step, wait or hook up to a position, without payloads. */
@@ -118,6 +154,15 @@ function parseData(text: string, position: number): unknown {
       where: { position },
       hint: "The store is damaged: restore it from a backup.",
     });
+  }
+}
+
+function soundOrNull(row: EventRow): LogEvent | null {
+  try {
+    return eventFromRow(row);
+  } catch (error) {
+    if (UndecodableError.is(error)) return null;
+    throw error;
   }
 }
 

@@ -224,6 +224,7 @@ const changeOf = ({ run, version }: VersionedRun): RunChange => ({
   storeNow: null,
   append: null,
   tokens: null,
+  jobs: null,
 });
 
 const stateOf = (run: RunRecord, row: ClaimRow): OwnerState =>

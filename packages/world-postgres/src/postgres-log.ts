@@ -6,11 +6,15 @@ import {
   admitDriverAppend,
   admitExecutorAppend,
   admitOutsideAppend,
+  concernsJobs,
   type DriverAppend,
   type ExecutorAppend,
+  jobAtWork,
+  jobChanges,
   type LogEvent,
   type OutsideAppend,
   RunView,
+  reportedDelivery,
   type WorldLog,
 } from "@perdure/world";
 import { lastPosition } from "./event-rows.ts";
@@ -97,6 +101,7 @@ async function judgeDriver(
     };
     return { kind: "answer", answer };
   }
+  const jobs = jobChanges(verdict, null);
   // Before the write: once that is made, nothing may fail any more.
   const events = [...(await seenBefore()), ...verdict.events];
   const { released } = verdict;
@@ -105,7 +110,8 @@ async function judgeDriver(
     kind: "append",
     admitted: verdict,
     view,
-    hint: released && wakeAt !== null ? { owner } : null,
+    jobs,
+    hint: concernsJobs(jobs) ? { owner: null } : released && wakeAt !== null ? { owner } : null,
     answer: (now) => ({ kind: "appended", events, tail, storeNow: now, released }),
   };
 }
@@ -123,6 +129,16 @@ async function viewForKeyed(store: Store, { fact }: KeyedAppend, situation: Situ
   return RunView.ofEntity(run, events);
 }
 
+/**
+ * The job of a step is taken for granted, as nearly every one is at the delivery that reports. The write is refused when
+ * it is not, and then it is read.
+ */
+async function jobFor(store: Store, { attempt, delivery, fact }: ExecutorAppend, situation: Situation) {
+  if (!situation.mustReadJobs) return { attempt, delivery };
+  const job = await store.jobs.find(situation.queries, situation.stored.run.runId, fact.correlationId ?? "");
+  return jobAtWork(job);
+}
+
 /** Judges an append by somebody who does not hold the claim. */
 export async function judgeKeyed(
   store: Store,
@@ -136,7 +152,7 @@ export async function judgeKeyed(
   const verdict =
     request.by === "outside"
       ? admitOutsideAppend(run, view, request, context)
-      : admitExecutorAppend(run, view, request, context);
+      : admitExecutorAppend(run, view, request, { ...context, job: await jobFor(store, request, situation) });
   if (verdict.kind === "refused") return { kind: "answer", answer: () => verdict };
   invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
   if (verdict.kind === "duplicate") {
@@ -149,11 +165,13 @@ export async function judgeKeyed(
   }
   const { events, released } = verdict;
   const { tail, owner, endedOwner } = verdict.run;
+  const jobs = jobChanges(verdict, reportedDelivery(request));
   return {
     kind: "append",
     admitted: verdict,
     view,
-    hint: { owner: owner ?? endedOwner },
+    jobs,
+    hint: { owner: concernsJobs(jobs) ? null : (owner ?? endedOwner) },
     answer: (now) => ({ kind: "appended", events, tail, storeNow: now, released }),
   };
 }

@@ -6,6 +6,8 @@ import {
   type CreateResult,
   isEagerClaimGone,
   isEnded,
+  jobChanges,
+  offersJobs,
   type Page,
   type RunFilter,
   type RunRecord,
@@ -83,7 +85,8 @@ async function tryToCreate(
     // An estimate of the clock may be why it is refused; the clock itself has the last word.
     return (await existing(store, request)) ?? (isExact ? verdict : null);
   }
-  const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens };
+  const jobs = jobChanges(verdict, null);
+  const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens, jobs };
   const { outcome, now } = await store.lane.write(change, seat);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
@@ -93,7 +96,8 @@ async function tryToCreate(
   store.cache.remember({ run: { ...run, tail: 0 }, version: 0 }, view);
   store.cache.advance(verdict, 1, view);
   if (request.eager !== null) store.addOwnWorker(request.eager.worker);
-  store.announce(run, run.owner === null && run.wakeAt !== null ? { owner: null } : null);
+  const isDue = run.owner === null && run.wakeAt !== null;
+  store.announce(run, isDue || offersJobs(jobs) ? { owner: null } : null);
   return { kind: "created", run, events, storeNow: now ?? storeNow, released };
 }
 

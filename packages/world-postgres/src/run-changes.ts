@@ -9,7 +9,7 @@
  * W6 In a transaction of somebody else's, the row is locked last: for the write and the commit, and for nothing else.
  */
 import { invariant } from "@perdure/errors";
-import type { Admitted, RunRecord, RunView } from "@perdure/world";
+import type { Admitted, JobChanges, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { VersionedRun } from "./run-rows.ts";
@@ -30,6 +30,8 @@ export interface Situation {
   readonly tokenOwner: (tokenHash: string) => string | null;
   /** The position that the outside key has written before. */
   readonly writtenBefore: number | null;
+  /** A job was not at the delivery that was assumed before: it is to be read. */
+  readonly mustReadJobs: boolean;
   /** On which connection to read on. */
   readonly queries: Queries;
 }
@@ -47,6 +49,7 @@ export type Judgement<T> =
       readonly kind: "append";
       readonly admitted: Admitted;
       readonly view: RunView;
+      readonly jobs: JobChanges;
       readonly hint: Hint | null;
       readonly answer: (storeNow: number) => T;
     }
@@ -110,7 +113,8 @@ export class RunChanges {
         const attempt = await change.attempt(queries);
         if (attempt.kind === "done") return { value: attempt.value, isCommitted: false };
         const { outcome } = attempt.result;
-        invariant(outcome === "written" || outcome === "clock", `the row of ${runId} is locked, and is ${outcome}`);
+        const isExpected = outcome === "written" || outcome === "clock" || outcome === "jobs";
+        invariant(isExpected, `the row of ${runId} is locked, and is ${outcome}`);
         if (outcome === "written") await options.commit();
         const answer = await change.settle(attempt);
         if (answer !== null) return { value: answer.value, isCommitted: true };
@@ -145,6 +149,7 @@ class Change<T> {
   #mustLoad = false;
   /** The store's clock as the last answer said it, for the next attempt alone. */
   #exactNow: number | null = null;
+  #mustReadJobs = false;
   overtaken = 0;
 
   constructor(store: Store, runId: string, options: ChangeOptions<T>) {
@@ -181,6 +186,7 @@ class Change<T> {
         storeNow,
         tokenOwner: this.#tokens.ask(),
         writtenBefore: loaded?.writtenBefore ?? null,
+        mustReadJobs: this.#mustReadJobs,
         queries,
       });
       if (judgement.kind !== "answer") {
@@ -208,6 +214,7 @@ class Change<T> {
         await this.#learnTokens(this.#store.database);
         return null;
       default:
+        this.#mustReadJobs ||= result.outcome === "jobs";
         this.overtaken += 1;
         this.#mustLoad = true;
         return null;
@@ -259,6 +266,7 @@ class Change<T> {
       storeNow: isAppend || judgement.needsClock ? storeNow : null,
       append: isAppend ? judgement.admitted : null,
       tokens: this.#tokens,
+      jobs: isAppend ? judgement.jobs : null,
     };
   }
 

@@ -4,7 +4,8 @@
  * Owns: what is sent. What a change is judged by and what its answers mean, is said in `run-changes.ts`; which changes
  * travel together, in `write-lane.ts`.
  */
-import type { Admitted, LogEvent, RunRecord } from "@perdure/world";
+import { invariant } from "@perdure/errors";
+import type { Admitted, JobChanges, JobDelivery, LogEvent, RunRecord, StepJob } from "@perdure/world";
 import { bigIntegers, booleans, byteStrings, doubles, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
 import { eventColumns } from "./event-rows.ts";
@@ -21,11 +22,13 @@ export interface RunChange {
   /** The events to append, if the change is an append. */
   readonly append: Admitted | null;
   readonly tokens: TokenOwners | null;
+  /** What the append does to jobs. */
+  readonly jobs: JobChanges | null;
 }
 
 /** What has become of a change; anything but `written` has changed nothing. */
 export interface WriteResult {
-  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens" | "bundle";
+  readonly outcome: "written" | "stale" | "clock" | "exists" | "tokens" | "jobs" | "bundle";
   /** The store's clock; null when it was not answered. */
   readonly now: number | null;
 }
@@ -63,6 +66,7 @@ export class RunWrites {
       lock_timeout: lockTimeoutMs,
       ...rowColumns(changes),
       ...tokenColumns(changes),
+      ...jobColumns(changes),
       ...appendColumns(changes),
     };
     const [row] = await queries.write<WrittenRow>(
@@ -119,6 +123,17 @@ const parameterNames = [
   "token_takers",
   "token_positions",
   "taken_changes",
+  "jobs_reported",
+  "job_attempts",
+  "job_deliveries",
+  "retry_attempts",
+  "retry_times",
+  "drops_jobs",
+  "jobs_added",
+  "job_steps",
+  "job_positions",
+  "job_times",
+  "added_changes",
   "event_epochs",
   "event_keys",
   "event_key_hashes",
@@ -226,6 +241,42 @@ function tokenColumns(changes: readonly RunChange[]) {
     token_takers: textsOf(taken, ({ correlationId }) => correlationId),
     token_positions: integers(taken, ([, { position }]) => position),
     taken_changes: changesOf(taken),
+  };
+}
+
+/** The job that a change reports on: the delivery that is over, and the next attempt if there is to be one. */
+interface JobReport {
+  readonly over: JobDelivery;
+  readonly next: StepJob | null;
+}
+
+function reportOf({ jobs }: RunChange): JobReport | null {
+  if (jobs === null) return null;
+  const retried = jobs.retried.map(({ failed, next }) => ({ over: failed, next }));
+  const reports: readonly JobReport[] = [...jobs.done.map((over) => ({ over, next: null })), ...retried];
+  invariant(reports.length <= 1, "an append reports on one job at most");
+  return reports[0] ?? null;
+}
+
+/** Nulls where there is nothing, as mostly. */
+function jobColumns(changes: readonly RunChange[]) {
+  const added: Of<StepJob>[] = [];
+  for (const [index, { jobs }] of changes.entries()) {
+    for (const job of jobs?.added ?? []) added.push([index + 1, job]);
+  }
+  const reports = changes.map(reportOf);
+  return {
+    jobs_reported: texts(reports, (report) => toStoredOrNull(report?.over.correlationId ?? null)),
+    job_attempts: integers(reports, (report) => report?.over.attempt ?? null),
+    job_deliveries: integers(reports, (report) => report?.over.delivery ?? null),
+    retry_attempts: integers(reports, (report) => report?.next?.attempt ?? null),
+    retry_times: doubles(reports, (report) => report?.next?.readyAt ?? null),
+    drops_jobs: booleans(changes, ({ jobs }) => jobs?.droppedAll || null),
+    jobs_added: textsOf(added, ({ correlationId }) => correlationId),
+    job_steps: textsOf(added, ({ stepId }) => stepId),
+    job_positions: integers(added, ([, { position }]) => position),
+    job_times: doubles(added, ([, { readyAt }]) => readyAt),
+    added_changes: changesOf(added),
   };
 }
 

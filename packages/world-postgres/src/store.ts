@@ -9,6 +9,7 @@ import { BackgroundPurge } from "./background-purge.ts";
 import { ChangeSignals, type StreamWaiter } from "./change-signals.ts";
 import type { Database } from "./database.ts";
 import { type EventRow, EventRows, eventFromRow, type LogPart, type Range } from "./event-rows.ts";
+import { JobRows } from "./job-rows.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
@@ -70,6 +71,7 @@ export class Store {
   readonly streams: StreamStore;
   readonly #rowReads: ReadLane<RunKey, LoadedRun | null>;
   readonly #logReads: ReadLane<LogPart, readonly EventRow[]>;
+  readonly jobs: JobRows;
   readonly changes: RunChanges;
   readonly bundles: PostgresBundles;
   readonly #purging: BackgroundPurge;
@@ -98,6 +100,7 @@ export class Store {
     this.streams = new StreamStore(schema, namespace);
     this.#rowReads = new ReadLane((keys) => this.runs.loadAll(database, keys));
     this.#logReads = new ReadLane((parts) => this.events.readParts(database, parts));
+    this.jobs = new JobRows(schema, namespace);
     this.changes = new RunChanges(this);
     this.bundles = new PostgresBundles(database, settings);
     this.#purging = new BackgroundPurge(database, settings);

@@ -3,6 +3,7 @@ import type { World, WorldBundles, WorldWake } from "@perdure/world";
 import { parkRun, postgresClaims, unparkRun } from "./postgres-claims.ts";
 import { eventsPerAppendMax, postgresLog } from "./postgres-log.ts";
 import { postgresRuns } from "./postgres-runs.ts";
+import { postgresSteps } from "./postgres-steps.ts";
 import { postgresStreams } from "./postgres-streams.ts";
 import { postgresTransactions } from "./postgres-transactions.ts";
 import type { Store } from "./store.ts";
@@ -22,6 +23,7 @@ export function worldOn(store: Store): World {
     runs: postgresRuns(store),
     log: postgresLog(store),
     claims: postgresClaims(store),
+    steps: postgresSteps(store),
     hooks: { find: (tokenHash) => store.call(() => store.runs.findToken(store.database, tokenHash)) },
     bundles: postgresBundles(store),
     streams: postgresStreams(store),

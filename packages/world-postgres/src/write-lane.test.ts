@@ -17,7 +17,7 @@ function change(n: number, inputBytes = 10): RunChange {
   const request = { ...creation(n), input: new Uint8Array(inputBytes) };
   const verdict = admitCreate(request, "default", { storeNow: 1, tokenOwner: tokens.ask() }, RunView.empty());
   if (verdict.kind === "refused") expect.fail("the creation is one that the rules admit");
-  return { run: verdict.run, version: null, storeNow: 1, append: verdict, tokens };
+  return { run: verdict.run, version: null, storeNow: 1, append: verdict, tokens, jobs: null };
 }
 
 /** Statements that are answered when the test says so. */

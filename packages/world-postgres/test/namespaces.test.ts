@@ -21,7 +21,7 @@ import {
   worker,
 } from "./request-values.ts";
 import { withClient } from "./server.ts";
-import { completed, openStep } from "./step-values.ts";
+import { completed, openStep, stepId } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -91,6 +91,12 @@ async function withStream(world: World, side: "here" | "there"): Promise<void> {
   await sameRun(world, side);
   await world.streams.append(runId, streamBatch(outsider("writer"), 1, [side]));
 }
+
+/** A run with the job of one step, in both. */
+const withJob = (world: World): Promise<void> => openStep(world, "background");
+
+const claimJobs = async (world: World) =>
+  (await world.steps.claim({ workerId: worker.id, steps: ["step"], max: 10 })).jobs;
 
 /** A run that nobody drives, in both. */
 const idleRun = async (world: World): Promise<void> => {
@@ -259,6 +265,24 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     const listed = await alone(pair, () => pair.here.streams.list(runId, { after: null, limit: 10 }));
     expect(listed.map(({ name }) => name)).toEqual(["out"]);
   },
+  async "steps.claim"() {
+    const pair = await openPair(withJob);
+    expect(await alone(pair, () => claimJobs(pair.here))).toMatchObject([{ job: { runId, delivery: 1 } }]);
+    expect(await claimJobs(pair.there)).toMatchObject([{ job: { runId, delivery: 1 } }]);
+  },
+  async "steps.held"() {
+    const pair = await openPair(withJob);
+    await claimJobs(pair.there);
+    expect(await alone(pair, () => pair.here.steps.held(worker.id))).toEqual([]);
+  },
+  async "steps.release"() {
+    const pair = await openPair(withJob);
+    await claimJobs(pair.there);
+    const release = () => pair.here.steps.release(worker.id, runId, { correlationId: stepId, attempt: 1, delivery: 1 });
+    expect(await alone(pair, release)).toBe(false);
+    await claimJobs(pair.here);
+    expect(await alone(pair, release)).toBe(true);
+  },
   async "transactions.create"() {
     const pair = await openPair(sameRun);
     const url = (await database) ?? "";
@@ -268,7 +292,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     expect(await transacted(pair.here, 3)).toEqual({ kind: "existing", runId: other });
   },
   async "transactions.append"() {
-    const pair = await openPair(openStep);
+    const pair = await openPair((world) => openStep(world));
     const append = (id: string) => pair.here.transactions?.append(id, async () => completed());
     expect(await alone(pair, async () => append(runId))).toMatchObject({ kind: "appended", tail: 4 });
     expect(await pair.there.log.read(runId, { after: 3, limit: 10 })).toEqual([]);

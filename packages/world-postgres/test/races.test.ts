@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type AppendResult, admitDriverAppend, type LogEvent, type World } from "@perdure/world";
+import { type AppendResult, admitDriverAppend, jobChanges, type LogEvent, type World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
 import {
   cancellation,
@@ -198,7 +198,7 @@ describe("a change whose ground others take away", () => {
         if (judged.length === 2) {
           await other.log.append(id("wrun", 1), driverAppend(2, 3, { decisions: [hookDisposed(1, at)] }));
         }
-        return { kind: "append", admitted, view, hint: null, answer: () => null };
+        return { kind: "append", admitted, view, jobs: jobChanges(admitted, null), hint: null, answer: () => null };
       },
     });
     expect(judged).toEqual(["hook_created", "hook_conflict", "hook_created"]);

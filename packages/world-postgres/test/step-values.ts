@@ -6,33 +6,35 @@ import { creation, driverAppend, id, worker } from "./request-values.ts";
 export const runId = id("wrun", 1);
 export const stepId = id("step", 1);
 
-const stepCreated = (at: number, correlationId = stepId): NewDecision => ({
+type Dispatch = "inline" | "background";
+
+const stepCreated = (at: number, dispatch: Dispatch, n: number): NewDecision => ({
   type: "step_created",
-  correlationId,
+  correlationId: id("step", n),
   at,
   cause: 2,
-  data: { stepId: "step", name: "charge", ordinal: 1, inputDigest: "", shape: null, dispatch: "inline", attempt: 1 },
+  data: { stepId: "step", name: "charge", ordinal: 1, inputDigest: "", shape: null, dispatch, attempt: 1 },
   payload: null,
 });
 
 /** A run that `worker` has claimed, whose step is open. */
-export async function openStep(world: World): Promise<void> {
+export async function openStep(world: World, dispatch: Dispatch = "inline", n = 1): Promise<void> {
   await world.claims.heartbeat(worker);
   const { storeNow: at } = await world.describe();
   const started = { type: "run_started", correlationId: null, at, data: {}, payload: null } as const;
-  const eager = { worker: worker.id, facts: [started], decisions: [stepCreated(at)], release: null };
-  await world.runs.create({ ...creation(1), eager });
+  const eager = { worker: worker.id, facts: [started], decisions: [stepCreated(at, dispatch, n)], release: null };
+  await world.runs.create({ ...creation(n), eager });
 }
 
 /** What an executor reports of a start of the step. */
-export const completed = (delivery = 1, key = `${stepId}/1/${delivery}`): ExecutorAppend => ({
+export const completed = (delivery = 1, key = `${stepId}/1/${delivery}`, n = 1): ExecutorAppend => ({
   by: "executor",
   key,
   attempt: 1,
   delivery,
   fact: {
     type: "step_completed",
-    correlationId: stepId,
+    correlationId: id("step", n),
     at: null,
     data: { attempt: 1, delivery },
     payload: new Uint8Array([7]),

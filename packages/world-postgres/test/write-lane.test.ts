@@ -53,7 +53,7 @@ function creationChange(store: Store, n: number, parts: { key?: string; token?: 
   const request = { ...rest, created: { ...created, key: parts.key ?? null } };
   const verdict = admitCreate(request, "default", { storeNow, tokenOwner: tokens.ask() }, RunView.empty());
   if (verdict.kind === "refused") expect.fail("the creation is one that the rules admit");
-  return { run: verdict.run, version: null, storeNow, append: verdict, tokens } satisfies RunChange;
+  return { run: verdict.run, version: null, storeNow, append: verdict, tokens, jobs: null } satisfies RunChange;
 }
 
 describe("changes of different runs that are ready together", () => {
@@ -122,7 +122,14 @@ describe("a change that cannot be written", () => {
     if (first === undefined || second === undefined || third === undefined) expect.fail("the runs were created");
     await other.log.append(id("wrun", 1), cancellation());
     const releaseOf = ({ run, version }: typeof first): RunChange => {
-      return { run: { ...run, owner: null, wakeAt: 5 }, version, storeNow: null, append: null, tokens: null };
+      return {
+        run: { ...run, owner: null, wakeAt: 5 },
+        version,
+        storeNow: null,
+        append: null,
+        tokens: null,
+        jobs: null,
+      };
     };
     const changes: RunChange[] = [
       creationChange(store, 30),

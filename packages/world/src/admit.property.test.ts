@@ -27,6 +27,7 @@ import { isDecisionType, isFactType, isTerminalType, type LogEvent, type NewFact
 import { nextWake } from "./next-wake.ts";
 import { isEnded } from "./run-record.ts";
 import { fold } from "./run-view.ts";
+import { jobAtWork } from "./step-jobs.ts";
 
 const letter = fc.constantFrom("a", "b");
 const small = fc.integer({ min: 1, max: 3 });
@@ -48,6 +49,7 @@ const anyFact = (base: number): fc.Arbitrary<NewFact> =>
 const anyDecision = (base: number): fc.Arbitrary<DecisionDraft> =>
   fc.oneof(
     { weight: 4, arbitrary: letter.map((id) => stepCreated(`step_${id}`)) },
+    { weight: 2, arbitrary: letter.map((id) => stepCreated(`step_${id}`, "background")) },
     {
       weight: 2,
       arbitrary: fc.tuple(letter, fc.integer({ min: -1, max: 100 })).map(([id, ms]) => sleepFor(`wait_${id}`, ms)),
@@ -108,12 +110,21 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
       ([fact, attempt, delivery, key]): Act =>
         (pure) => {
           const before = pure.view.entityOf("step", fact.correlationId);
+          const job = jobAtWork(pure.jobs.get(fact.correlationId ?? ""));
           const verdict = pure.executor(reported(fact, { key: `k${key}`, attempt, delivery }));
           if (verdict.kind !== "admitted") return;
-          expect(before).toMatchObject({ attempt, delivery });
+          expect(before?.dispatch === "background" ? job : before).toMatchObject({ attempt, delivery });
           expect(before?.state).not.toBe("done");
           expect(verdict.events).toHaveLength(1);
         },
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: letter.map(
+      (id): Act =>
+        (pure) =>
+          pure.take(`step_${id}`, "w"),
     ),
   },
   { weight: 1, arbitrary: fc.constant<Act>((pure) => pure.outside(cancelled())) },
@@ -168,6 +179,17 @@ function check(log: readonly LogEvent[]): void {
   }
 }
 
+/** There is a job for each open background step of a live run, at its attempt, and no other. */
+function checkJobs({ run, view, jobs }: PureRun): void {
+  const open = [...view.entities()].flatMap(([id, entity]) => {
+    const isOpen = entity.kind === "step" && entity.dispatch === "background" && entity.state !== "done";
+    return isOpen && !isEnded(run.status) ? [[id, entity.attempt]] : [];
+  });
+  expect([...jobs.values()].map(({ correlationId, attempt }) => [correlationId, attempt]).toSorted()).toEqual(
+    open.toSorted(),
+  );
+}
+
 test("L1, L4, L6, R6: every act is written in full or leaves no trace, and the log stays a log", () => {
   let written = 0;
   let refused = 0;
@@ -186,13 +208,14 @@ test("L1, L4, L6, R6: every act is written in full or leaves no trace, and the l
         const folded = fold(pure.log);
         expect(snapshot(folded)).toEqual(snapshot(pure.view));
         expect(pure.run).toMatchObject({ tail: folded.tail, lastAt: folded.lastAt, status: folded.status });
+        checkJobs(pure);
         if (isEnded(pure.run.status)) expect(pure.run).toMatchObject({ owner: null, parked: null, wakeAt: null });
         const wake = nextWake(pure.view);
         expect(wake === null || Number.isFinite(wake)).toBe(true);
       }
       check(pure.log);
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   // The generator is only worth something when it meets both.
   expect(written).toBeGreaterThan(200);

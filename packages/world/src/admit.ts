@@ -33,6 +33,12 @@ export interface KeyedContext extends AdmitContext {
   readonly writtenBefore: number | null;
 }
 
+/** What the backend looked up for what an executor reports. */
+export interface ExecutorContext extends KeyedContext {
+  /** The start at which the job of the step is at work, see `jobAtWork`; null: it has no job, or nobody has taken it. */
+  readonly job: StepStart | null;
+}
+
 /** Write these events, make this the run's row, and let `view.absorb(fork)` happen once the write is durable. */
 export interface Admitted {
   readonly kind: "admitted";
@@ -67,7 +73,7 @@ export function admitDriverAppend(
   if (isEnded(run.status)) return refused({ kind: "terminal" });
   if (run.owner === null || run.parked !== null) return { kind: "fenced" };
   if (request.ifTail !== null && request.ifTail !== run.tail) return { kind: "moved" };
-  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null, start: null });
+  const batch = new Batch(run, view, context, { epoch: request.epoch, key: null, start: null, job: null });
   const refusal = batch.addAll(request.facts, request.decisions, request.ifTail !== null);
   if (refusal !== null) return refused(refusal);
   const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
@@ -82,21 +88,21 @@ export function admitOutsideAppend(
   request: OutsideAppend,
   context: KeyedContext,
 ): AppendVerdict {
-  return admitKeyed(run, view, request, context, null);
+  return admitKeyed(run, view, request, context, { start: null, job: null });
 }
 
 /**
  * Judges what came of a step, reported by whoever ran the body. No claim and no tail is asked for: the result counts if
- * the start that it belongs to is still the step's current one.
+ * the start that it belongs to is still the step's current one: of a background step, the one that its job is at.
  */
 export function admitExecutorAppend(
   run: RunRecord,
   view: RunView,
   request: ExecutorAppend,
-  context: KeyedContext,
+  context: ExecutorContext,
 ): AppendVerdict {
   const { attempt, delivery } = request;
-  return admitKeyed(run, view, request, context, { attempt, delivery });
+  return admitKeyed(run, view, request, context, { start: { attempt, delivery }, job: context.job });
 }
 
 function admitKeyed(
@@ -104,18 +110,23 @@ function admitKeyed(
   view: RunView,
   request: OutsideAppend | ExecutorAppend,
   context: KeyedContext,
-  start: StepStart | null,
+  reported: Pick<Writer, "start" | "job">,
 ): AppendVerdict {
   if (context.writtenBefore !== null) {
     return { kind: "duplicate", first: context.writtenBefore, last: context.writtenBefore, released: false };
   }
   if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });
   const refusal = batch.addAll([{ ...request.fact, at: null }], [], false);
   if (refusal !== null) return refused(refusal);
-  const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;
+  const concernsDriver = request.fact.type !== "step_retrying" || !isBackground(batch.fork, request.fact.correlationId);
+  const wakeAt = run.owner === null && concernsDriver ? context.storeNow : run.wakeAt;
   return batch.finish({ ...run, wakeAt }, null);
 }
+
+/** The retries of such a step are its job's; a driver has nothing to do about them. */
+const isBackground = (view: RunView, correlationId: string | null): boolean =>
+  view.entityOf("step", correlationId)?.dispatch === "background";
 
 /**
  * Judges the creation of a run that does not exist yet and whose key is free. Give the empty `view` that is to become the
@@ -129,7 +140,12 @@ export function admitCreate(
 ): Admitted | { readonly kind: "refused"; readonly reason: RefusalReason } {
   const { created, eager } = request;
   const run = newRun(request, namespace, context.storeNow);
-  const batch = new Batch(run, view, context, { epoch: eager === null ? null : run.epoch, key: null, start: null });
+  const batch = new Batch(run, view, context, {
+    epoch: eager === null ? null : run.epoch,
+    key: null,
+    start: null,
+    job: null,
+  });
   const creation: NewFact<"run_created"> = {
     type: "run_created",
     correlationId: null,
@@ -174,11 +190,12 @@ function newRun(request: CreateRequest, namespace: string, storeNow: number): Ru
   };
 }
 
-/** Whose events a batch writes. `start`: an executor's, which start of the step it reports on. */
+/** Whose events a batch writes. `start` and `job` are an executor's: see `RuleContext`. */
 interface Writer {
   readonly epoch: number | null;
   readonly key: string | null;
   readonly start: StepStart | null;
+  readonly job: StepStart | null;
 }
 
 /** The events of one append, admitted one after the other against a fork of the view. */
@@ -280,6 +297,7 @@ class Batch {
       storeNow: this.#context.storeNow,
       epoch: this.#writer.epoch,
       start: this.#writer.start,
+      job: this.#writer.job,
     });
     if (rule === null) return null;
     const index = this.#index;

@@ -30,6 +30,7 @@ interface Writer {
   readonly at?: number;
   readonly storeNow?: number;
   readonly start?: StepStart;
+  readonly job?: StepStart;
 }
 
 const judge = (pure: PureRun, event: NewFact | NewDecision, writer: Writer = {}) =>
@@ -38,6 +39,7 @@ const judge = (pure: PureRun, event: NewFact | NewDecision, writer: Writer = {})
     storeNow: writer.storeNow ?? pure.now,
     epoch: writer.epoch === undefined ? pure.run.epoch : writer.epoch,
     start: writer.start ?? null,
+    job: writer.job ?? null,
   });
 
 const decide = (pure: PureRun, draft: ReturnType<typeof runCompleted>) => judge(pure, draft(pure.cause));
@@ -62,13 +64,13 @@ describe("the run's own events", () => {
   const created = fact("run_created", null, { specVersion } as never);
 
   test("run_created comes first, and once", () => {
-    const context = { at: 1, storeNow: 1, epoch: null, start: null };
+    const context = { at: 1, storeNow: 1, epoch: null, start: null, job: null };
     expect(refuseEvent(RunView.empty(), created, context)).toBeNull();
     expect(judge(new PureRun(), created)).toBe("run_created is the first event");
   });
 
   test("run_started follows the creation, once", () => {
-    const context = { at: 1, storeNow: 1, epoch: 1, start: null };
+    const context = { at: 1, storeNow: 1, epoch: 1, start: null, job: null };
     expect(refuseEvent(RunView.empty(), runStarted(), context)).toBe("a run starts once");
     expect(judge(new PureRun(), runStarted())).toBeNull();
     expect(judge(PureRun.started(), runStarted())).toBe("a run starts once");
@@ -76,9 +78,9 @@ describe("the run's own events", () => {
 
   test("a run is cancelled once it was created", () => {
     const cancellation = cancelled().fact;
-    expect(refuseEvent(RunView.empty(), cancellation, { at: 1, storeNow: 1, epoch: null, start: null })).toBe(
-      "the run was never created",
-    );
+    expect(
+      refuseEvent(RunView.empty(), cancellation, { at: 1, storeNow: 1, epoch: null, start: null, job: null }),
+    ).toBe("the run was never created");
     expect(judge(new PureRun(), cancellation, { epoch: null })).toBeNull();
     expect(judge(PureRun.started(), cancellation, { epoch: null })).toBeNull();
   });
@@ -239,10 +241,6 @@ describe("creations", () => {
       expect(decide(pure, draft)).toBe("the run has not started");
       expect(decide(PureRun.started(), draft)).toBeNull();
     }
-  });
-
-  test("of background steps are refused", () => {
-    expect(decide(PureRun.started(), stepCreated("step_b", "background"))).toBe("no world executes background steps");
   });
 
   test("of waits give a duration or a moment that can come", () => {

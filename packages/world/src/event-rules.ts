@@ -18,6 +18,8 @@ export interface RuleContext {
   readonly epoch: number | null;
   /** The start of a step that an executor reports on; null for everybody else. */
   readonly start: StepStart | null;
+  /** The start at which the job of that step is at work; null: it has none that is. */
+  readonly job: StepStart | null;
 }
 
 /** One start of a step body. */
@@ -126,7 +128,6 @@ function refuseCreation(view: RunView, event: Creation): EventRule | null {
   if (event.correlationId !== null && view.entity(event.correlationId) !== undefined) {
     return `${event.correlationId} exists already`;
   }
-  if (event.type === "step_created" && event.data.dispatch !== "inline") return "no world executes background steps";
   return event.type === "wait_created" ? refuseWait(event.data) : null;
 }
 
@@ -143,25 +144,29 @@ type StepFact = Extract<
 
 /**
  * Rule 9: an inline body runs, and reports, only in the epoch that wrote its latest created / retrying / started. What an
- * executor reports is held against the step's current start instead.
+ * executor reports is held against the step's current start instead. The starts of a background step are its job's, and
+ * no driver has a part in them.
  */
 function refuseStep(step: StepView | undefined, event: StepFact, context: RuleContext): EventRule | null {
   if (step === undefined) return `${event.type} names no step of this run`;
   if (step.state === "done") return "the step has its result";
+  const isBackground = step.dispatch === "background";
+  if (context.start === null && isBackground) return "only an executor reports on a background step";
   if (event.type === "step_started") return refuseStart(step, event.data, context);
+  const current = isBackground ? context.job : step;
   if (context.start === null) {
     if (step.epoch !== context.epoch) return "another claim owns this attempt";
-  } else if (!isCurrent(step, context.start)) return otherStart;
+  } else if (!isSameStart(current, context.start)) return otherStart;
   if (event.type === "step_retrying") {
     return event.data.attempt === step.attempt + 1 ? null : "attempts count up by one";
   }
-  return isCurrent(step, event.data) ? null : otherStart;
+  return isSameStart(current, event.data) ? null : otherStart;
 }
 
 const otherStart: EventRule = "the result is of another attempt or delivery";
 
-const isCurrent = (step: StepView, { attempt, delivery }: StepStart): boolean =>
-  attempt === step.attempt && delivery === step.delivery;
+const isSameStart = (current: StepStart | null, { attempt, delivery }: StepStart): boolean =>
+  attempt === current?.attempt && delivery === current.delivery;
 
 function refuseStart(
   step: StepView,

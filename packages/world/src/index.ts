@@ -94,6 +94,19 @@ export {
 } from "./run-record.ts";
 export { type EntityView, fold, type HookView, RunView, type StepView, type WaitView } from "./run-view.ts";
 export {
+  concernsJobs,
+  isJobReady,
+  type JobChanges,
+  type JobDelivery,
+  jobAtWork,
+  jobChanges,
+  offersJobs,
+  reportedDelivery,
+  returnJob,
+  type StepJob,
+  takeJob,
+} from "./step-jobs.ts";
+export {
   admitStreamAppend,
   assertStreamAppendFits,
   type NewStreamMark,
@@ -119,12 +132,15 @@ export {
   type WorldStreams,
 } from "./streams.ts";
 export type {
+  ClaimedJob,
   ClaimedRun,
   ClaimRequest,
   ClaimResult,
   CreateRequest,
   CreateResult,
   EagerStart,
+  JobClaimRequest,
+  JobClaimResult,
   NewParked,
   OpenHook,
   Page,
@@ -146,6 +162,7 @@ export type {
   WorldHooks,
   WorldLog,
   WorldRuns,
+  WorldSteps,
   WorldTransactions,
   WorldWake,
 } from "./world.ts";

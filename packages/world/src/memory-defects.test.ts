@@ -12,7 +12,7 @@ import type { MemoryStore } from "./memory-world.ts";
 import { isEnded, type RunRecord } from "./run-record.ts";
 import { streamWriterId } from "./stream-rules.ts";
 import type { WorldStreams } from "./streams.ts";
-import type { CreateRequest, World, WorldClaims, WorldLog, WorldRuns } from "./world.ts";
+import type { CreateRequest, World, WorldClaims, WorldLog, WorldRuns, WorldSteps } from "./world.ts";
 
 type Append = WorldLog["append"];
 type Defect = (world: World, space: MemorySpace, clock: StoreClock) => World;
@@ -32,6 +32,11 @@ const withClaims = (world: World, claims: Partial<WorldClaims>): World => ({
 const withStreams = (world: World, streams: Partial<WorldStreams>): World => ({
   ...world,
   streams: { ...world.streams, ...streams },
+});
+
+const withSteps = (world: World, steps: Partial<WorldSteps>): World => ({
+  ...world,
+  steps: { ...world.steps, ...steps },
 });
 
 /** Changes a row behind the rules' back. */
@@ -423,6 +428,61 @@ const defects: Readonly<Record<string, Defect>> = {
       },
     }),
   "a closed world goes on": (world) => ({ ...world, close: async () => undefined }),
+  "a job can be taken twice": (world, space) =>
+    withSteps(world, {
+      async claim(request) {
+        const result = await world.steps.claim(request);
+        for (const { job } of result.jobs) space.jobs.set({ ...job, owner: null });
+        return result;
+      },
+    }),
+  "a job that is taken again is no other delivery": (world, space) =>
+    withSteps(world, {
+      async claim(request) {
+        const result = await world.steps.claim(request);
+        const jobs = result.jobs.map((taken) => ({ ...taken, job: { ...taken.job, delivery: 1 } }));
+        for (const { job } of jobs) space.jobs.set(job);
+        return { ...result, jobs };
+      },
+    }),
+  "the result of an earlier delivery is taken": (world, space) =>
+    withAppend(world, (append) => (runId, request) => {
+      const job = request.by === "executor" ? space.jobs.get(runId, request.fact.correlationId ?? "") : undefined;
+      if (request.by !== "executor" || job === undefined || request.fact.type === "step_retrying") {
+        return append(runId, request);
+      }
+      const { attempt, delivery } = job;
+      const data = { ...request.fact.data, attempt, delivery };
+      return append(runId, { ...request, attempt, delivery, fact: { ...request.fact, data } as typeof request.fact });
+    }),
+  "jobs outlive their run": (world, space) =>
+    withAppend(world, (append) => async (runId, request) => {
+      const before = [...space.jobs.all()].filter((job) => job.runId === runId);
+      const result = await append(runId, request);
+      if (space.runs.get(runId)?.run.endedAt !== null) for (const job of before) space.jobs.set(job);
+      return result;
+    }),
+  "jobs of a lost worker stay with it": (world, space, clock) =>
+    withSteps(world, {
+      claim(request) {
+        for (const { owner } of space.jobs.all()) {
+          if (owner !== null) space.beats.set(owner, { at: clock.now(), leaseMs: 10_000 });
+        }
+        return world.steps.claim(request);
+      },
+    }),
+  "a retry is ready at once": (world, space) =>
+    withSteps(world, {
+      claim(request) {
+        for (const job of [...space.jobs.all()]) if (job.owner === null) space.jobs.set({ ...job, readyAt: 0 });
+        return world.steps.claim(request);
+      },
+    }),
+  "a worker is given jobs of steps that it does not have": (world, space) =>
+    withSteps(world, {
+      claim: (request) => world.steps.claim({ ...request, steps: [...space.jobs.all()].map(({ stepId }) => stepId) }),
+    }),
+  "a job that is given back stays where it is": (world) => withSteps(world, { release: async () => true }),
   "nobody is told of outside events": (world) => ({
     ...world,
     wake: { listen: () => () => undefined },

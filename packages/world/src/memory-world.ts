@@ -8,6 +8,7 @@
 import { memoryClaims, parkRun, unparkRun } from "./memory/memory-claims.ts";
 import { memoryLog } from "./memory/memory-log.ts";
 import { memoryRuns } from "./memory/memory-runs.ts";
+import { memorySteps } from "./memory/memory-steps.ts";
 import { MemoryStore } from "./memory/memory-store.ts";
 import { memoryStreams } from "./memory/memory-streams.ts";
 import { memoryWake } from "./memory/memory-wake.ts";
@@ -48,6 +49,7 @@ export function createMemoryWorld(options: MemoryWorldOptions): World {
     runs: memoryRuns(session),
     log: memoryLog(session, compareAndAppend),
     claims: memoryClaims(session),
+    steps: memorySteps(session),
     hooks: {
       async find(tokenHash) {
         session.assertOpen();

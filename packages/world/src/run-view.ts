@@ -18,6 +18,7 @@ export interface StepView {
   /** `open`: an attempt may run; `retrying`: the next attempt waits for `retryAt`, or runs; `done`: has its result. */
   readonly state: "open" | "retrying" | "done";
   readonly attempt: number;
+  /** Of a background step always 1: its deliveries are counted by its job. */
   readonly delivery: number;
   /** The epoch that may run the body: that of the latest created, retrying or started event that a driver wrote. */
   readonly epoch: number;
@@ -58,6 +59,8 @@ export class RunView {
   status: RunStatus = "pending";
   /** False only when the log is known to hold no hook, so that no token has to be freed when the run ends. */
   mayHoldTokens = false;
+  /** False only when the log is known to hold no background step, so that no job has to be dropped when the run ends. */
+  mayHaveJobs = false;
   readonly #parent: RunView | null;
   readonly #entities = new Map<string, EntityView>();
 
@@ -83,6 +86,7 @@ export class RunView {
     view.lastAt = run.lastAt;
     view.status = run.status;
     view.mayHoldTokens = true;
+    view.mayHaveJobs = true;
     return view;
   }
 
@@ -110,6 +114,7 @@ export class RunView {
     fork.lastFact = this.lastFact;
     fork.status = this.status;
     fork.mayHoldTokens = this.mayHoldTokens;
+    fork.mayHaveJobs = this.mayHaveJobs;
     return fork;
   }
 
@@ -121,6 +126,7 @@ export class RunView {
     this.lastFact = fork.lastFact;
     this.status = fork.status;
     this.mayHoldTokens = fork.mayHoldTokens;
+    this.mayHaveJobs = fork.mayHaveJobs;
     for (const [id, entity] of fork.#entities) this.#entities.set(id, entity);
   }
 
@@ -148,6 +154,7 @@ export class RunView {
     else if (event.type === "run_failed") this.status = "failed";
     else if (event.type === "run_cancelled") this.status = "cancelled";
     else if (event.type === "hook_created") this.mayHoldTokens = true;
+    else if (event.type === "step_created" && event.data.dispatch === "background") this.mayHaveJobs = true;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AppendRequest, AppendResult, ExecutorAppend, Refused } from "./append.ts";
 import type { LogEvent, NewDecision, NewFact, RunCreatedData } from "./events.ts";
 import type { ParkReason, RunRecord, RunStatus } from "./run-record.ts";
+import type { JobDelivery, StepJob } from "./step-jobs.ts";
 import type { WorldStreams } from "./streams.ts";
 
 /**
@@ -16,6 +17,7 @@ export interface World {
   readonly runs: WorldRuns;
   readonly log: WorldLog;
   readonly claims: WorldClaims;
+  readonly steps: WorldSteps;
   readonly hooks: WorldHooks;
   readonly bundles: WorldBundles;
   readonly streams: WorldStreams;
@@ -211,6 +213,46 @@ export interface ReleaseRequest {
   readonly epoch: number;
   readonly ifTail: number;
   readonly wakeAt: number | null;
+}
+
+/**
+ * Background steps: attempts that any worker may run, whoever drives the run. A job is made by the append of the
+ * `step_created`, and goes with the result or with the run, in the same commit each.
+ */
+export interface WorldSteps {
+  /**
+   * Take jobs that are ready and at nobody: those of workers that are no longer alive first, then the longest ready
+   * first. Each is another delivery. The worker has beaten before.
+   */
+  claim(request: JobClaimRequest): Promise<JobClaimResult>;
+  /** Every job that the worker has taken and that has no result yet. A body whose job is missing here is to stop. */
+  held(workerId: string): Promise<readonly StepJob[]>;
+  /** Give a job back, to be taken at once. False: it is another delivery, somebody else's, or gone. */
+  release(workerId: string, runId: string, delivery: JobDelivery): Promise<boolean>;
+}
+
+/** Who wants bodies to run, of which steps, and how many at most. */
+export interface JobClaimRequest {
+  readonly workerId: string;
+  /** Ids of the steps that this worker can execute. */
+  readonly steps: readonly string[];
+  readonly max: number;
+}
+
+/** The attempts that the worker is to run now. */
+export interface JobClaimResult {
+  readonly jobs: readonly ClaimedJob[];
+  readonly storeNow: number;
+  /** When the next job of these steps is ready; null: none waits. As in {@link ClaimResult}. */
+  readonly nextReadyAt: number | null;
+}
+
+/** A job as the worker has taken it, with the call that it is about. */
+export interface ClaimedJob {
+  readonly job: StepJob;
+  readonly created: LogEvent<"step_created">;
+  /** What bodies are told of their run. */
+  readonly run: Pick<RunRecord, "workflowName" | "startedAt">;
 }
 
 /** Hooks across runs. */

@@ -12,6 +12,7 @@ import { type CreateParts, createRequest, type DecisionDraft, runStarted } from 
 import { isFactType, type LogEvent, type NewFact } from "../src/events.ts";
 import type { RunRecord } from "../src/run-record.ts";
 import { RunView } from "../src/run-view.ts";
+import { type JobDelivery, jobAtWork, jobChanges, reportedDelivery, type StepJob, takeJob } from "../src/step-jobs.ts";
 
 const startOfTime = 1_000_000;
 
@@ -29,6 +30,8 @@ export class PureRun {
   readonly view = RunView.empty();
   readonly log: LogEvent[] = [];
   /** Tokens that other runs hold, by hash. */
+  /** The jobs of the run, by correlation id. */
+  readonly jobs = new Map<string, StepJob>();
   readonly foreignTokens = new Map<string, string>();
   #n = 0;
 
@@ -88,7 +91,9 @@ export class PureRun {
   }
 
   executor(request: ExecutorAppend): AppendVerdict {
-    return this.#write(admitExecutorAppend(this.run, this.view, request, this.#keyedContext(request.key)));
+    const job = jobAtWork(this.jobs.get(request.fact.correlationId ?? ""));
+    const context = { ...this.#keyedContext(request.key), job };
+    return this.#write(admitExecutorAppend(this.run, this.view, request, context), reportedDelivery(request));
   }
 
   #keyedContext(sent: string) {
@@ -103,8 +108,20 @@ export class PureRun {
     return this.foreignTokens.get(hash) ?? null;
   }
 
-  #write<V extends AppendVerdict>(verdict: V): V {
+  /** Let a worker take the job of a step. */
+  take(correlationId: string, workerId: string): void {
+    const job = this.jobs.get(correlationId);
+    if (job !== undefined) this.jobs.set(correlationId, takeJob(job, workerId));
+  }
+
+  #write<V extends AppendVerdict>(verdict: V, reported: JobDelivery | null = null): V {
     if (verdict.kind === "admitted") {
+      const changes = jobChanges(verdict, reported);
+      if (changes.droppedAll) this.jobs.clear();
+      for (const { correlationId } of changes.done) this.jobs.delete(correlationId);
+      for (const job of [...changes.added, ...changes.retried.map(({ next }) => next)]) {
+        this.jobs.set(job.correlationId, job);
+      }
       this.log.push(...verdict.events);
       this.view.absorb(verdict.fork);
       this.run = verdict.run;

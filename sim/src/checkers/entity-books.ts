@@ -5,6 +5,8 @@
 import type { LogEvent } from "@perdure/world";
 
 interface Step {
+  /** Its starts are its job's, which `job-watch.ts` looks after. */
+  readonly isBackground: boolean;
   attempt: number;
   delivery: number;
   epoch: number | null;
@@ -57,9 +59,13 @@ export class EntityBooks {
   get nextDue(): number | null {
     const dues = [
       ...[...this.waits.values()].filter((wait) => !wait.isDone).map((wait) => wait.resumeAt),
-      ...[...this.steps.values()].filter((step) => !step.isDone).map((step) => step.retryAt),
+      ...[...this.steps.values()].filter((step) => !step.isDone && !step.isBackground).map((step) => step.retryAt),
     ];
     return dues.length === 0 ? null : Math.min(...dues);
+  }
+
+  get hasOpenBackgroundStep(): boolean {
+    return [...this.steps.values()].some((step) => step.isBackground && !step.isDone);
   }
 
   get hasOpenHook(): boolean {
@@ -70,7 +76,14 @@ export class EntityBooks {
     switch (event.type) {
       case "step_created":
         if (this.steps.has(id)) this.#report("S1", `the step ${id} was created twice, again at ${event.position}`);
-        this.steps.set(id, { attempt: 1, delivery: 1, epoch: event.epoch, retryAt: 0, isDone: false });
+        this.steps.set(id, {
+          isBackground: event.data.dispatch === "background",
+          attempt: 1,
+          delivery: 1,
+          epoch: event.epoch,
+          retryAt: 0,
+          isDone: false,
+        });
         break;
       case "step_started":
       case "step_retrying":
@@ -121,14 +134,15 @@ export class EntityBooks {
       return;
     }
     // An executor holds no claim, and answers for the start alone.
-    if (event.epoch !== null && step.epoch !== event.epoch)
+    if (!step.isBackground && event.epoch !== null && step.epoch !== event.epoch)
       this.#report("S4", `${type} at ${position} is of a claim that does not own the attempt`);
     if (event.type === "step_retrying") {
       if (event.data.attempt !== step.attempt + 1)
         this.#report("S5", `attempt ${event.data.attempt} follows ${step.attempt}`);
       Object.assign(step, { attempt: event.data.attempt, delivery: 1, retryAt: event.data.retryAt });
     } else {
-      const isCurrent = event.data.attempt === step.attempt && event.data.delivery === step.delivery;
+      const isDelivery = step.isBackground || event.data.delivery === step.delivery;
+      const isCurrent = event.data.attempt === step.attempt && isDelivery;
       if (!isCurrent) this.#report("S4", `${type} at ${position} is of another attempt or delivery`);
       step.isDone = true;
     }

@@ -138,7 +138,8 @@ export class LogWatch {
       if (row.owner !== null || row.wakeAt !== null)
         this.#report("T4", runId, "an ended run is claimed or will be woken");
     }
-    const outside = fresh.find(({ key }) => key !== null);
+    // The retry of a background step is nothing to a driver.
+    const outside = fresh.find(({ key, type }) => key !== null && type !== "step_retrying");
     const isIdle = row.owner === null && row.parked === null && !isRowEnded(row);
     if (outside !== undefined && isIdle && (row.wakeAt === null || row.wakeAt > this.#parts.store.now())) {
       this.#report("Q1", runId, `nobody is woken for the ${outside.type} at ${outside.position}`);

@@ -163,12 +163,15 @@ function decisionsAfter(decisions: readonly Decision[], prefix: number): readonl
   return decisions.filter(({ position, cause }) => position > prefix && cause <= prefix).map(({ text }) => text);
 }
 
-/** What is compared of a decision: everything but where it stands and what the store filled in. */
+/** Who runs the bodies of a step is the host's to say, and no decision of the code. */
+const inline = { dispatch: "inline" } as const;
+
+/** What is compared of a decision: everything but where it stands and what the host and the store filled in. */
 function decisionText(decision: NewDecision | LogEvent): string {
   const { type, correlationId, at, cause, data, payload } = decision as LogEvent;
   if (type === "hook_conflict") return JSON.stringify(["hook_created", correlationId, cause]);
   if (type === "hook_created") return JSON.stringify([type, correlationId, cause]);
-  const shown = type === "wait_created" ? { ...data, resumeAt: null } : data;
+  const shown = { ...data, ...(type === "wait_created" && { resumeAt: null }), ...(type === "step_created" && inline) };
   const bytes = payload === null ? null : Buffer.from(payload).toString("base64");
   return JSON.stringify([type, correlationId, at, cause, shown, bytes]);
 }

@@ -23,6 +23,7 @@ function missingWakeUp(run: RunRecord, books: EntityBooks, soon: number): string
   if (due !== null && (run.wakeAt === null || run.wakeAt > Math.max(due, soon))) {
     return `idle, scheduled for ${run.wakeAt}, with something due at ${due}`;
   }
-  if (run.wakeAt === null && !books.hasOpenHook) return "idle, not scheduled, and without an open hook";
+  const isAwaited = books.hasOpenHook || books.hasOpenBackgroundStep;
+  if (run.wakeAt === null && !isAwaited) return "idle, not scheduled, and without an open hook or background step";
   return null;
 }

@@ -96,7 +96,7 @@ class Interleaving implements PathOutcome {
     this.#claims = new ClaimWatch(store, report);
     const claims = this.#claims;
     this.#bodies = new Bodies({ scheduler, store, network, claims, trace, report, answer: answersOf(program) });
-    loadBuild(build, (name, args) => this.#bodies.run(currentDriver(), name, args));
+    loadBuild(build, [], (name, args) => this.#bodies.run(currentDriver(), name, args));
   }
 
   #report(invariant: string, _runId: string | null, message: string): void {

@@ -5,6 +5,7 @@
 import { invariant } from "@perdure/errors";
 import type { IsolationMode } from "@perdure/world";
 import { Chance } from "../kernel/chance.ts";
+import { type BodyName, bodyNames } from "../programs/step-bodies.ts";
 import { type Fault, faults, impossible, type Operation, operations, type Probe, possiblePairs } from "./catalogue.ts";
 
 /** One fault that strikes for certain: at the n-th time that the probe is passed. */
@@ -48,6 +49,8 @@ export interface Plan {
   readonly listens: boolean;
   /** Step bodies take this many times as long as usual. */
   readonly slowness: number;
+  /** The steps whose bodies any worker runs, by the name of their body. */
+  readonly background: readonly BodyName[];
 }
 
 export interface PlannedRun {
@@ -113,6 +116,7 @@ export function planOf(seed: number, cuts: PlanCuts = {}): Plan {
     lacksSteps: false,
     listens: false,
     slowness: Chance.of(seed, "slowness").pick([1, 1, 1, 30]),
+    background: drawBackground(Chance.of(seed, "background")),
   };
   return cut(plan.targets.reduce(aim, withCompany(plan)), cuts);
 }
@@ -143,6 +147,7 @@ const leadingFaults: Readonly<Record<string, Fault>> = {
   "append.release": "payload storm",
   "append.payload": "payload storm",
   find: "payload storm",
+  "jobs.release": "lost answer",
 };
 /** Low enough that runs get on, high enough that the call is made in most schedules. */
 const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
@@ -168,6 +173,9 @@ const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
 function aim(plan: Plan, { probe }: Target): Plan {
   const operation = operationOf(probe);
   const faultyMs = Math.max(plan.faultyMs, 2_000);
+  if (operation === "append.result" || operation.startsWith("jobs.")) {
+    return lead({ ...plan, background: bodyNames }, operation, faultyMs);
+  }
   if (probe === "hint") return { ...plan, faultyMs, hints: true };
   if (operation === "create.eager")
     return { ...plan, faultyMs, runs: plan.runs.map((run) => ({ ...run, by: "worker" })) };
@@ -204,6 +212,12 @@ function cut(plan: Plan, cuts: PlanCuts): Plan {
     processCount: Math.min(plan.processCount, cuts.processes ?? plan.processCount),
     targets: cuts.targets === false ? [] : plan.targets.filter(({ fault }) => !without.has(fault)),
   };
+}
+
+/** In half of the plans no step is a background step, in the others every second one, or all. */
+function drawBackground(chance: Chance): readonly BodyName[] {
+  const share = chance.pick([0, 0, 0.5, 1]);
+  return bodyNames.filter(() => chance.flag(share));
 }
 
 function drawSetup(chance: Chance): WorkerSetup {

@@ -4,7 +4,7 @@
  */
 import type { Env } from "@perdure/core";
 import { getStepMetadata, getWorkflowMetadata } from "@perdure/core/simulation";
-import { isDecisionType } from "@perdure/world";
+import { isDecisionType, type StepView } from "@perdure/world";
 import type { ClaimWatch } from "../checkers/claim-watch.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
 import type { Trace } from "../kernel/trace.ts";
@@ -33,9 +33,9 @@ export interface BodyRun {
   /** The tail of the log when it started, and the position that had allowed it. */
   readonly tail: number;
   readonly allowedAt: number;
-  /** The claim that it was started for; null: the log does not say. */
+  /** The claim that it was started for; null: the log does not say, or it is of a background step. */
   readonly epoch: number | null;
-  /** The process held the claim when it started. */
+  /** The process held the claim when it started, and the step is its driver's. */
   readonly isOwned: boolean;
   isRunning: boolean;
 }
@@ -116,9 +116,10 @@ export class Bodies {
     const stored = this.#parts.store.run(runId);
     const allowing = stored?.events.findLast((event) => event.correlationId === correlationId);
     const place = { tail: stored?.run.tail ?? 0, allowedAt: allowing?.position ?? 0 };
-    const isOwned = stored?.run.owner === process.workerId;
     const step = stored?.view.entityOf("step", correlationId);
-    const isCurrent = step?.attempt === attempt && step.delivery === delivery;
+    const isInline = step?.dispatch === "inline";
+    const isOwned = isInline && stored?.run.owner === process.workerId;
+    const isCurrent = isInline && step.attempt === attempt && step.delivery === delivery;
     const epoch = isCurrent ? step.epoch : null;
     const body = { runId, correlationId, name, attempt, delivery, process, ...place, epoch, isOwned, isRunning: true };
     const { trace, scheduler } = this.#parts;
@@ -148,20 +149,8 @@ export class Bodies {
       report("S5", runId, `a body started before its step was recorded: ${what}`);
       return;
     }
-    if (attempt > step.attempt || (attempt === step.attempt && delivery > step.delivery)) {
-      report("S5", runId, `a body started before its attempt was recorded: ${what}`);
-    }
+    if (attempt > step.attempt) report("S5", runId, `a body started before its attempt was recorded: ${what}`);
     this.#judgeShape(body, what);
-    if (this.#parts.claims.knowsOfFence(process.name, runId)) {
-      report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
-    }
-    if (body.epoch !== null && body.epoch < this.#parts.claims.newestClaim(process.name, runId)) {
-      report(
-        "D1",
-        runId,
-        `a body started for epoch ${body.epoch}, after its process had claimed the run anew: ${what}`,
-      );
-    }
     const again = this.runs.find((it) => it.correlationId === correlationId && isSameStart(it, body));
     if (again !== undefined)
       report("S3", runId, `one delivery started twice: ${what}, before on ${again.process.name}`);
@@ -169,8 +158,37 @@ export class Bodies {
     if (store.skewMs === 0 && step.retryAt !== null && attempt === step.attempt && store.now() < step.retryAt) {
       report("T1", runId, `a retry started ${step.retryAt - store.now()} ms early: ${what}`);
     }
+    if (step.dispatch === "background") this.#judgeOfJob(body, what);
+    else this.#judgeOfDriver(body, step, what);
+  }
+
+  /** S5: a body of a background step is of a delivery that its job has had. Which that may be now, `job-watch.ts` judges. */
+  #judgeOfJob({ runId, correlationId, attempt, delivery }: BodyRun, what: string): void {
+    const { store, report } = this.#parts;
+    const job = store.space.jobs.get(runId, correlationId);
+    const isUntaken = delivery < 1 || (job?.attempt === attempt && delivery > job.delivery);
+    if (isUntaken) report("S5", runId, `a body started that no worker had taken: ${what}`);
+  }
+
+  #judgeOfDriver(body: BodyRun, step: StepView, what: string): void {
+    const { store, report, claims } = this.#parts;
+    const { runId, attempt, delivery, process } = body;
+    if (attempt === step.attempt && delivery > step.delivery) {
+      report("S5", runId, `a body started before its delivery was recorded: ${what}`);
+    }
+    if (claims.knowsOfFence(process.name, runId)) {
+      report("D1", runId, `a body started although its process knew that the claim was gone: ${what}`);
+    }
+    if (body.epoch !== null && body.epoch < claims.newestClaim(process.name, runId)) {
+      report(
+        "D1",
+        runId,
+        `a body started for epoch ${body.epoch}, after its process had claimed the run anew: ${what}`,
+      );
+    }
+    const run = store.run(runId)?.run;
     // Who was taken over while it could not know, or has not heard of its own newer claim, may start what it was allowed to.
-    if (stored.run.owner !== process.workerId || !this.#parts.claims.knowsOfClaim(process.name, stored.run)) return;
+    if (run?.owner !== process.workerId || !claims.knowsOfClaim(process.name, run)) return;
     if (step.state === "done") report("S2", runId, `a step that has its result was started again: ${what}`);
     else if (attempt !== step.attempt || delivery !== step.delivery) {
       report("S5", runId, `a body of another attempt started (the log has ${step.attempt}.${step.delivery}): ${what}`);

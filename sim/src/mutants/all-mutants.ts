@@ -1,6 +1,7 @@
 /** All mutants, in the order in which they are reported. */
 import { claimMutants } from "./catalogue/claims.ts";
 import { guestMutants } from "./catalogue/guest.ts";
+import { jobMutants } from "./catalogue/jobs.ts";
 import { logRuleMutants } from "./catalogue/log-rules.ts";
 import { replayMutants } from "./catalogue/replay.ts";
 import { runMachineMutants } from "./catalogue/run-machine.ts";
@@ -18,4 +19,5 @@ export const mutants: readonly Mutant[] = [
   ...logRuleMutants,
   ...claimMutants,
   ...storeMutants,
+  ...jobMutants,
 ];

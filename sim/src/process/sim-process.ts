@@ -45,6 +45,8 @@ export interface ProcessParts {
   readonly network: Network;
   readonly setup: WorkerSetup;
   readonly build: CompiledProgram;
+  /** The bodies of the steps that any worker runs. */
+  readonly background: readonly string[];
   readonly executions: ExecutionFactory;
   /** What its wall clock is ahead of true time. */
   readonly skewMs: number;
@@ -126,7 +128,7 @@ export class SimProcess implements Participant {
 
   async #boot(): Promise<void> {
     const { setup, build, runBody, onError } = this.#parts;
-    loadBuild(build, (name, args) => runBody(this, name, args));
+    loadBuild(build, this.#parts.background, (name, args) => runBody(this, name, args));
     const { compareAndAppend: _cas, maxEventsPerAppend: _max, ...options } = setup;
     const settings = workerSettings(options);
     const info = { id: this.workerId, leaseMs: settings.leaseMs };

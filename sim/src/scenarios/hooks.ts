@@ -97,8 +97,8 @@ export const scenarios: readonly Scenario[] = [
         {
           file: "packages/world/src/admit.ts",
           find: `  if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });`,
-          replace: "  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });",
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });`,
+          replace: "  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });",
         },
         {
           file: "packages/world/src/event-rules.ts",

@@ -207,7 +207,7 @@ export const scenarios: readonly Scenario[] = [
         },
         {
           file: "packages/world/src/event-rules.ts",
-          find: "  return isCurrent(step, event.data) ? null : otherStart;",
+          find: "  return isSameStart(current, event.data) ? null : otherStart;",
           replace: "  return null;",
         },
         {

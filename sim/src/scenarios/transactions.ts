@@ -26,8 +26,12 @@ export const scenarios: readonly Scenario[] = [
       breaks: "an executor reports on the current start of a step",
       always: true,
       edits: [
-        { file: rules, find: "  } else if (!isCurrent(step, context.start)) return otherStart;", replace: "  }" },
-        { file: rules, find: "  return isCurrent(step, event.data) ? null : otherStart;", replace: "  return null;" },
+        { file: rules, find: "  } else if (!isSameStart(current, context.start)) return otherStart;", replace: "  }" },
+        {
+          file: rules,
+          find: "  return isSameStart(current, event.data) ? null : otherStart;",
+          replace: "  return null;",
+        },
       ],
     },
     async play() {
@@ -70,7 +74,7 @@ export const scenarios: readonly Scenario[] = [
           },
           { compareAndAppend },
         );
-        stage.when({ probe: "append.payload:applied", by: "one", incident: "lost answer" });
+        stage.when({ probe: "append.result:applied", by: "one", incident: "lost answer" });
         const runId = await stage.start(await stage.process("one"));
         stage.equal(await stage.result(runId), ["once", "after"], "the result");
         stage.equal(stage.hasEvent(runId, "step_retrying"), false, "a retry");
@@ -89,8 +93,8 @@ export const scenarios: readonly Scenario[] = [
         {
           file: "packages/world/src/admit.ts",
           find: `  if (isEnded(run.status)) return refused({ kind: "terminal" });
-  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });`,
-          replace: "  const batch = new Batch(run, view, context, { epoch: null, key: request.key, start });",
+  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });`,
+          replace: "  const batch = new Batch(run, view, context, { epoch: null, key: request.key, ...reported });",
         },
         {
           file: rules,

@@ -79,7 +79,7 @@ export const scenarios: readonly Scenario[] = [
       edits: [
         {
           file: "packages/world/src/admit.ts",
-          find: "const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;",
+          find: "const wakeAt = run.owner === null && concernsDriver ? context.storeNow : run.wakeAt;",
           replace: "const wakeAt = run.wakeAt;",
         },
       ],

@@ -6,6 +6,7 @@ import type { ExecutionFactory } from "@perdure/core/simulation";
 import { RunParkedError, StoreError } from "@perdure/errors";
 import type { RunRecord } from "@perdure/world";
 import { ClaimWatch } from "../checkers/claim-watch.ts";
+import { JobWatch } from "../checkers/job-watch.ts";
 import { LogWatch } from "../checkers/log-watch.ts";
 import { judgeWakeUps } from "../checkers/wake-up.ts";
 import type { Fault, Probe } from "../faults/catalogue.ts";
@@ -95,12 +96,14 @@ export class Simulation implements Environment {
     this.striker = new Striker(plan);
     const { scheduler, store, striker, trace } = this;
     const report = this.report.bind(this);
+    const jobs = new JobWatch(store, report);
     this.watch = new LogWatch({
       store,
       report,
       onEvent: (runId, event, dueAt) => {
         const { type, position, correlationId } = event;
         trace.add(scheduler.now, runId, `${position} ${type} ${correlationId ?? ""} by epoch ${event.epoch}`);
+        jobs.event(runId, event);
         if (dueAt !== null) this.#judgeLateness(runId, position, dueAt);
       },
     });
@@ -115,6 +118,7 @@ export class Simulation implements Environment {
       environment: this,
       onApplied: () => {
         this.watch.look();
+        jobs.look();
         judgeWakeUps(store, this.watch, setup.sweepMs + this.#setBackMs, report);
       },
       hints: plan.hints,
@@ -275,6 +279,7 @@ export class Simulation implements Environment {
       setup: this.#plan.setup,
       build: this.#isHealed ? allSteps(this.#builds) : (this.#builds[this.#build] ?? this.#builds[0]),
       runBody: (owner, name, args) => this.bodies.run(owner, name, args),
+      background: this.#plan.background,
       executions: this.#executions,
       skewMs: this.#initialSkewMs(),
       onLine: (owner, runId, text) => this.#print(owner, runId, text),

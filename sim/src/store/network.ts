@@ -139,6 +139,7 @@ export class Network {
         retire: (workerId) => call("retire", () => inner.claims.retire(workerId)),
         heartbeatThread: () => null,
       },
+      steps: this.#steps(from, inner),
       hooks: { find: (hash) => call("find", () => inner.hooks.find(hash)) },
       bundles: {
         put: (id, bytes) => call("bundle.put", () => inner.bundles.put(id, bytes)),
@@ -149,6 +150,15 @@ export class Network {
       unpark: (runId) => call("unpark", () => inner.unpark(runId)),
       transactions: this.#transactions(from, inner),
       wake: { listen: (callback) => this.#listen(from, inner, callback) },
+    };
+  }
+
+  #steps(from: Participant, { steps }: World): World["steps"] {
+    return {
+      claim: (request) => this.#call(from, "jobs.claim", () => steps.claim(request), null),
+      held: (workerId) => this.#call(from, "jobs.held", () => steps.held(workerId), null),
+      release: (workerId, runId, delivery) =>
+        this.#call(from, "jobs.release", () => steps.release(workerId, runId, delivery), runId),
     };
   }
 
@@ -301,7 +311,8 @@ const nothing: ReadonlySet<Fault> = new Set();
 
 /** A result by an executor is one fact under a key of its sender's, as a payload is. */
 function operationOf(request: AppendRequest): Operation {
-  if (request.by !== "driver") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
+  if (request.by === "executor") return "append.result";
+  if (request.by === "outside") return request.fact.type === "run_cancelled" ? "append.cancel" : "append.payload";
   if (request.ifTail !== null) return "append.speculative";
   if (request.release !== null) return "append.release";
   return request.facts.length > 0 ? "append.facts" : "append.decisions";

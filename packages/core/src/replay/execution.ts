@@ -14,7 +14,14 @@ import type { ConsoleLevel, GuestExecution } from "../realm/guest-port.ts";
 import type { Realm } from "../realm/realm.ts";
 import { type DeliverableFact, type Delivery, type DeliveryReport, deliverAll, nothing } from "./delivery.ts";
 import { divergence, type ExecutionFault } from "./divergence.ts";
-import { difference, keyOfCreation, type Planned, planDecision, toNewDecision } from "./planned-decision.ts";
+import {
+  type DecisionHost,
+  difference,
+  keyOfCreation,
+  type Planned,
+  planDecision,
+  toNewDecision,
+} from "./planned-decision.ts";
 import { mapEncodedStacks, sourceOfStack } from "./source-position.ts";
 
 export type { ExecutionFault } from "./divergence.ts";
@@ -28,6 +35,8 @@ export interface ExecutionParams {
   readonly memo: HydrationMemo | null;
   /** How long one guarded call may last, in milliseconds. Default 5,000. */
   readonly limitMs?: number;
+  /** Who runs the bodies of a step that the code asks for now; default: the driver, inline. */
+  readonly dispatchOf?: DecisionHost["dispatchOf"];
   /** Keep the stack of every operation, so that a divergence names its line. Costs time; default false. */
   readonly trace?: boolean;
   /** Facts up to this position were delivered before, so their console lines are marked as replayed. Default 0. */
@@ -261,10 +270,11 @@ export class Execution {
   }
 
   #takeRecords(freshFrom: number): void {
-    const { runId, realm } = this.#params;
+    const { runId, realm, dispatchOf = () => "inline" } = this.#params;
     const { decisions, lines } = this.#guest;
+    const host: DecisionHost = { mapText: (text) => mapEncodedStacks(text, realm.bundle), dispatchOf };
     for (const record of decisions) {
-      const planned = planDecision(runId, record, (text) => mapEncodedStacks(text, realm.bundle));
+      const planned = planDecision(runId, record, host);
       if (planned.correlationId !== null) this.#keys.set(planned.correlationId, planned.key);
       this.#planned.push(planned);
     }

@@ -23,10 +23,18 @@ export interface Planned {
   packed: NewDecision | null;
 }
 
-/** The host's copy of a decision. `mapText` turns the places in a recorded error's stack into the user's files. */
-export function planDecision(runId: string, record: GuestDecision, mapText: (text: string) => string): Planned {
+/** What a decision takes from the host, and not from the code: none of it is compared with the log. */
+export interface DecisionHost {
+  /** Turns the places in a recorded error's stack into the user's files. */
+  readonly mapText: (text: string) => string;
+  /** Who is to run the bodies of a step. */
+  readonly dispatchOf: (stepId: string) => "inline" | "background";
+}
+
+/** The host's copy of a decision. */
+export function planDecision(runId: string, record: GuestDecision, host: DecisionHost): Planned {
   const blobs = record.blobs.length === 0 ? noBlobs : Array.from(record.blobs, (blob) => new Uint8Array(blob));
-  const text = record.text !== null && record.type === "run_failed" ? mapText(record.text) : record.text;
+  const text = record.text !== null && record.type === "run_failed" ? host.mapText(record.text) : record.text;
   return {
     type: record.type,
     key: record.key,
@@ -34,7 +42,7 @@ export function planDecision(runId: string, record: GuestDecision, mapText: (tex
     label: labelOf(record),
     cause: record.cause,
     at: record.at,
-    data: dataOf(record, blobs),
+    data: dataOf(record, blobs, host),
     text,
     isCanonical: record.canonicalText === null,
     blobs,
@@ -74,7 +82,7 @@ function labelOf(record: GuestDecision): string {
   }
 }
 
-function dataOf(record: GuestDecision, blobs: readonly Uint8Array[]): EventData[DecisionType] {
+function dataOf(record: GuestDecision, blobs: readonly Uint8Array[], host: DecisionHost): EventData[DecisionType] {
   switch (record.type) {
     case "step_created":
       return {
@@ -83,7 +91,7 @@ function dataOf(record: GuestDecision, blobs: readonly Uint8Array[]): EventData[
         ordinal: record.ordinal,
         inputDigest: inputDigest(record.canonicalText ?? record.text ?? "", blobs),
         shape: record.shape,
-        dispatch: "inline",
+        dispatch: host.dispatchOf(record.stepId ?? ""),
         attempt: 1,
       };
     case "wait_created":

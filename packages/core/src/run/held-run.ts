@@ -132,7 +132,7 @@ export class HeldRun {
     const { correlationId } = event;
     if (correlationId === null) return;
     if (event.epoch === this.#setup.epoch && (event.type === "step_created" || event.type === "step_started")) {
-      this.#undispatched.push(event);
+      if (!this.#work.isBackground(correlationId)) this.#undispatched.push(event);
       this.#orphans?.delete(correlationId);
     }
     if (event.type === "step_completed" || event.type === "step_failed" || event.type === "step_retrying") {
@@ -198,7 +198,8 @@ export class HeldRun {
   #findOrphans(): ReadonlySet<string> {
     if (this.#orphans !== null) return this.#orphans;
     const { view } = this.execution;
-    const isOrphan = (id: string): boolean => view.entityOf("step", id)?.epoch !== this.#setup.epoch;
+    const isOrphan = (id: string): boolean =>
+      !this.#work.isBackground(id) && view.entityOf("step", id)?.epoch !== this.#setup.epoch;
     this.#orphans = new Set([...this.#work.steps.keys()].filter(isOrphan));
     return this.#orphans;
   }

@@ -9,7 +9,7 @@ export class OpenWork {
   readonly steps = new Map<string, LogEvent<"step_created">>();
   /** `resumeAt` of the open waits. */
   readonly waits = new Map<string, number>();
-  /** `retryAt` of the steps whose next attempt has not started. */
+  /** `retryAt` of the inline steps whose next attempt has not started. Those of background steps are their jobs'. */
   readonly retries = new Map<string, number>();
 
   /** What step bodies are told about their run. */
@@ -24,12 +24,17 @@ export class OpenWork {
     }
     if (event.type === "step_created") this.steps.set(id, event);
     else if (event.type === "step_started") this.retries.delete(id);
-    else if (event.type === "step_retrying") this.retries.set(id, event.data.retryAt);
+    else if (event.type === "step_retrying" && !this.isBackground(id)) this.retries.set(id, event.data.retryAt);
     else if (event.type === "step_completed" || event.type === "step_failed") {
       this.steps.delete(id);
       this.retries.delete(id);
     } else if (event.type === "wait_created" && event.data.resumeAt !== null) this.waits.set(id, event.data.resumeAt);
     else if (event.type === "wait_completed") this.waits.delete(id);
+  }
+
+  /** True of an open step whose bodies any worker runs: nothing has to be done about it here. */
+  isBackground(correlationId: string): boolean {
+    return this.steps.get(correlationId)?.data.dispatch === "background";
   }
 
   /** The earliest wait or retry that is due after this moment; null when there is none. */

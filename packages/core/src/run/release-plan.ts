@@ -17,11 +17,15 @@ export interface ReleaseQuestion {
 export function planRelease(question: ReleaseQuestion): { readonly wakeAt: number | null } | null {
   const { facts, decisions, storeNow, holdMs } = question;
   if (facts.some((fact) => fact.type === "step_started" || fact.type === "step_retrying")) return null;
-  if (decisions.some((decision) => decision.type === "step_created")) return null;
+  if (decisions.some(startsHere)) return null;
   const wakeAt = remainingDue(question.work, facts);
   const soonest = decisions.reduce((due, decision) => earlier(due, newDue(decision, storeNow)), wakeAt);
   return soonest !== null && soonest - storeNow <= holdMs ? null : { wakeAt };
 }
+
+/** True of a step whose body the driver is to run. */
+const startsHere = (decision: NewDecision): boolean =>
+  decision.type === "step_created" && decision.data.dispatch === "inline";
 
 /** The earliest timer that these facts leave open. */
 function remainingDue(work: OpenWork, facts: readonly NewFact[]): number | null {

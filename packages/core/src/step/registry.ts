@@ -132,6 +132,23 @@ export function queueOf(stepId: string): string | null {
   return typeof fn?.queue === "string" ? fn.queue : null;
 }
 
+/** Who runs the bodies of a step: see {@link dispatchOf}. */
+export type StepDispatch = "inline" | "background";
+
+/**
+ * Who runs the bodies of a step, by the `dispatch` property of its function: `background` is any worker that has the step;
+ * all else is the driver of the run.
+ */
+export function dispatchOf(stepId: string): StepDispatch {
+  const fn = registry().steps.get(stepId)?.fn as { readonly dispatch?: unknown } | undefined;
+  return fn?.dispatch === "background" ? "background" : "inline";
+}
+
+/** Ids of the steps that this process has, sorted. */
+export function registeredSteps(): readonly string[] {
+  return [...registry().steps.keys()].sort();
+}
+
 /** Whether a step of this id is registered here. */
 export const hasStep = (id: string): boolean => registry().steps.has(id);
 

@@ -46,6 +46,21 @@ export class StepSlots {
     this.#queues = [this.#unnamed, ...this.#named.values()];
   }
 
+  /** Bodies that could start at once if they came now: of a queue, or (null) of none. */
+  freeCount(name: string | null): number {
+    const queue = this.#queueOf(name);
+    return Math.min(this.#limits.perWorker - this.#running, queue.max - queue.running);
+  }
+
+  /** The queue, if it is one that has a limit of its own. */
+  limited(name: string | null): string | null {
+    return name !== null && this.#named.has(name) ? name : null;
+  }
+
+  #queueOf(name: string | null): Queue {
+    return (name === null ? undefined : this.#named.get(name)) ?? this.#unnamed;
+  }
+
   get runningCount(): number {
     return this.#running;
   }
@@ -54,7 +69,7 @@ export class StepSlots {
   submit(step: { readonly runId: string; readonly queue: string | null }, body: (done: () => void) => void): void {
     const run = this.#runs.get(step.runId) ?? { running: 0, lanes: new Map() };
     this.#runs.set(step.runId, run);
-    const queue = (step.queue === null ? undefined : this.#named.get(step.queue)) ?? this.#unnamed;
+    const queue = this.#queueOf(step.queue);
     const lane = run.lanes.get(queue) ?? { run, queue, waiting: [] };
     run.lanes.set(queue, lane);
     lane.waiting.push(() => body(() => this.#finished(step.runId, lane)));

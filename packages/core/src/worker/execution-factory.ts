@@ -6,6 +6,7 @@ import type { Realm, RealmGuard } from "../realm/realm.ts";
 import { RealmCache } from "../realm/realm-cache.ts";
 import { adoptRealm } from "../realm/rejections.ts";
 import { Execution } from "../replay/execution.ts";
+import { dispatchOf } from "../step/registry.ts";
 
 /** A turn that was stopped is tried once more with this many times the limit (rule 17). */
 const aloneLimitFactor = 4;
@@ -48,7 +49,7 @@ export class ExecutionFactory {
     this.#adopt(realm);
     const { turnLimitMs } = this.#options;
     const limitMs = alone ? turnLimitMs * aloneLimitFactor : turnLimitMs;
-    return Execution.open({ runId, created, realm, memo, limitMs, trace });
+    return Execution.open({ runId, created, realm, memo, limitMs, trace, dispatchOf });
   }
 
   /** A run of this bundle has ended: what was rejected and is still not handled never will be. */

@@ -46,6 +46,32 @@ describe("a step that names a queue", () => {
     for (const runId of runIds) await harness.result(runId, 60_000);
     expect(most).toBe(2);
   });
+
+  it("takes no job in the background that its queue has no room for, and those of other queues meanwhile", async () => {
+    const harness = new Harness();
+    const running = { mail: 0, free: 0 };
+    const most = { mail: 0, free: 0 };
+    const body = (queue: "mail" | "free") => async (): Promise<void> => {
+      running[queue] += 1;
+      most[queue] = Math.max(most[queue], running[queue]);
+      await new Promise<void>((resolve) => harness.env.setTimer(1_000, resolve));
+      running[queue] -= 1;
+    };
+    const code = `async () => {
+      const send = step("send"), work = step("work");
+      await Promise.all(Array.from({ length: 12 }, (_, i) => (i % 2 ? send() : work())));
+    }`;
+    const send = Object.assign(body("mail"), { dispatch: "background", queue: "mail" });
+    const bundle = program(code, { send, work: Object.assign(body("free"), { dispatch: "background" }) });
+    const driver = await harness.worker({ role: "orchestrate" });
+    const executor = await harness.worker({ role: "execute", queues: { mail: 2 } });
+    const runId = await harness.start(driver, bundle);
+    await harness.env.advance(900);
+    expect(running).toEqual({ mail: 2, free: 6 });
+    expect(await harness.world.steps.held(executor.engine.id)).toHaveLength(8);
+    await harness.result(runId, 60_000);
+    expect(most).toEqual({ mail: 2, free: 6 });
+  });
 });
 
 describe("the limits of queues", () => {

@@ -7,6 +7,11 @@ export interface WorkerOptions {
    * the log; slower, and the strict mode of development and tests.
    */
   readonly mode?: "resident" | "replay";
+  /**
+   * `orchestrate`: drive runs and their inline steps, and execute no background step. `execute`: background steps alone.
+   * `both`: the default.
+   */
+  readonly role?: "both" | "orchestrate" | "execute";
   /** Step bodies that run at once in this process. Default 200. */
   readonly stepsPerWorker?: number;
   /** Step bodies of one run that run at once in this process. Default 50. */
@@ -40,6 +45,7 @@ export interface WorkerSettings extends Required<WorkerOptions> {
 
 const defaults: Required<WorkerOptions> = {
   mode: "resident",
+  role: "both",
   stepsPerWorker: 200,
   stepsPerRun: 50,
   queues: {},
@@ -61,13 +67,19 @@ const claimBatch = 256;
 /** What else `startWorker` is told. */
 const otherOptions: ReadonlySet<string> = new Set(["world", "keepAlive", "onError", "onConsole", "env"]);
 
+/** What the options that are words may be. */
+const wordsOf = { mode: ["resident", "replay"], role: ["both", "orchestrate", "execute"] } as const;
+
 /** The options with their defaults. Throws `WorkerSetupError` for a value that makes no sense. */
 export function workerSettings(options: WorkerOptions = {}): WorkerSettings {
   const given = Object.entries(options).filter(([name, value]) => !otherOptions.has(name) && value !== undefined);
   for (const [name] of given) if (!Object.hasOwn(defaults, name)) throw unknownSetting(name);
   const settings = { ...defaults, ...Object.fromEntries(given) };
-  const { mode, queues, ...counts } = settings;
-  if (mode !== "resident" && mode !== "replay") throw wrongSetting("mode", '"resident" or "replay"', mode);
+  const { mode, role, queues, ...counts } = settings;
+  for (const [name, value] of Object.entries({ mode, role })) {
+    const words: readonly unknown[] = wordsOf[name as keyof typeof wordsOf];
+    if (!words.includes(value)) throw wrongSetting(name, words.map((word) => `"${word}"`).join(" or "), value);
+  }
   if (!isRecord(queues)) throw wrongSetting("queues", "an object of limits by queue", queues);
   for (const [name, value] of Object.entries(counts)) if (!isCount(value)) throw wrongSetting(name, aCount, value);
   for (const [name, value] of Object.entries(queues)) {

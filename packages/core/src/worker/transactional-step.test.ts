@@ -70,6 +70,20 @@ const typesOf = async ({ harness }: Program, runId: string) =>
   (await harness.log(runId)).filter(({ type }) => type.startsWith("step_")).map(({ type }) => type);
 
 describe("a transactional step", () => {
+  it("that runs in the background is recorded with its commit too", async () => {
+    const opened = openProgram();
+    const worker = await opened.harness.worker();
+    const body = async (amount: number) =>
+      await getStepTransaction()
+        .query(`charge ${amount}`)
+        .then(() => amount * 2);
+    const charge = Object.assign(transactional(body), { dispatch: "background" });
+    const runId = await opened.harness.start(worker, program(one, { charge }), [21]);
+    expect(await opened.harness.result(runId, 60_000)).toBe(42);
+    expect([opened.committed, opened.begun]).toEqual([["charge 21"], 1]);
+    expect(await typesOf(opened, runId)).toEqual(["step_created", "step_completed"]);
+  });
+
   it("is recorded with its commit, and the workflow goes on with its result", async () => {
     const opened = openProgram();
     const worker = await opened.harness.worker();

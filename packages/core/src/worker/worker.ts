@@ -29,6 +29,7 @@ import { StoreClock } from "../run/store-clock.ts";
 import { executeStep } from "../step/execute.ts";
 import { onRegistration, queueOf, registeredWorkflows } from "../step/registry.ts";
 import { StepSlots } from "../step/step-slots.ts";
+import { BackgroundSteps } from "./background-steps.ts";
 import type { BundleShelf } from "./bundle-shelf.ts";
 import { Drive } from "./drive.ts";
 import type { ExecutionFactory } from "./execution-factory.ts";
@@ -82,6 +83,7 @@ export class EngineWorker {
   readonly #residents: Residents;
   readonly #slots: StepSlots;
   readonly #executions: ExecutionFactory;
+  readonly #background: BackgroundSteps;
   readonly #unsubscribe: (() => void)[] = [];
   /** When a failure of the store was last told, by its code. */
   readonly #toldAt = new Map<string, number>();
@@ -111,6 +113,15 @@ export class EngineWorker {
     this.#executions = parts.executions;
     this.#heldAskedAt = parts.env.elapsed();
     this.#revivedAt = this.#heldAskedAt;
+    this.#background = new BackgroundSteps({
+      ...parts,
+      workerId: parts.info.id,
+      slots: this.#slots,
+      clock: this.#clock,
+      sweepMs: parts.settings.sweepMs,
+      tell: (error) => this.#tell(error),
+      reportParked: (runId, fault) => this.#reportParked(runId, fault),
+    });
   }
 
   get id(): string {
@@ -129,7 +140,9 @@ export class EngineWorker {
   /** Begin to claim. */
   begin(): void {
     const { world } = this.#parts;
+    const { role } = this.#parts.settings;
     const wake = world.wake?.listen((hint) => this.#hinted(hint.runId));
+    if (role !== "orchestrate") this.#background.begin();
     if (wake !== undefined) this.#unsubscribe.push(wake);
     this.#unsubscribe.push(onRegistration(() => void this.#reviveMissingSteps()));
     void this.#reviveMissingSteps();
@@ -145,9 +158,10 @@ export class EngineWorker {
     return await drive.started;
   }
 
-  /** True when a start may be taken here: not stopping, and room for one more claimed run. */
+  /** True when a start may be taken here: not stopping, a driver of runs, and room for one more claimed run. */
   get hasRoom(): boolean {
-    return !this.#stopping && this.#drives.size < this.#parts.settings.claimedRunsMax;
+    const { claimedRunsMax, role } = this.#parts.settings;
+    return !this.#stopping && role !== "execute" && this.#drives.size < claimedRunsMax;
   }
 
   /**
@@ -161,11 +175,13 @@ export class EngineWorker {
     this.#cancelClaimTimer?.();
     this.#cancelPollTimer?.();
     for (const drive of this.#drives.values()) drive.shutdown();
+    const recorded = this.#background.stop();
     await Promise.all(this.#taking.values());
     const cancelGrace = this.#parts.env.setTimer(graceMs, () => {
       for (const drive of this.#drives.values()) drive.abandon();
+      this.#background.abandon();
     });
-    await this.#whenIdle();
+    await Promise.all([this.#whenIdle(), recorded]);
     cancelGrace();
     this.#residents.clear();
     await this.#parts.heartbeat.stop();
@@ -186,6 +202,7 @@ export class EngineWorker {
   }
 
   #hinted(runId: string | null): void {
+    if (this.#parts.settings.role !== "orchestrate") this.#background.hinted(runId);
     if (runId !== null && this.#drives.has(runId)) {
       this.#poll();
       return;
@@ -210,7 +227,8 @@ export class EngineWorker {
     try {
       if (this.#mayHoldMore || env.elapsed() - this.#heldAskedAt >= heldAskedMs) await this.#giveBackUndriven();
       const room = Math.min(settings.claimBatch, settings.claimedRunsMax - this.#drives.size);
-      const mayClaim = !this.#stopping && heartbeat.alive() && registeredWorkflows().length > 0;
+      const isAble = settings.role !== "execute" && registeredWorkflows().length > 0;
+      const mayClaim = !this.#stopping && heartbeat.alive() && isAble;
       if (mayClaim && room > 0) {
         const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
         this.#clock.observe(result.storeNow, env.elapsed());

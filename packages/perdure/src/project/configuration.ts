@@ -27,6 +27,8 @@ const count: Check = (value) => (Number.isSafeInteger(value) && Number(value) >=
 
 const workerChecks: Readonly<Record<keyof WorkerOptions, Check>> = {
   mode: (value) => (value === "resident" || value === "replay" ? null : '"resident" or "replay"'),
+  role: (value) =>
+    value === "both" || value === "orchestrate" || value === "execute" ? null : '"both", "orchestrate" or "execute"',
   stepsPerWorker: count,
   stepsPerRun: count,
   queues: (value) =>

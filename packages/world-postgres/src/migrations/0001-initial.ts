@@ -18,6 +18,7 @@
  */
 import type { Migration } from "../schema.ts";
 import { bundleGuard } from "./0001-bundle-guard.ts";
+import { jobsTable } from "./0001-jobs.ts";
 import { streamsSql } from "./0001-streams.ts";
 import { writeRuns } from "./0001-write-runs.ts";
 
@@ -133,5 +134,5 @@ $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
 export const initial: Migration = {
   version: 1,
   compatibleFrom: 1,
-  sql: tables + clock + writeRuns + streamsSql + bundleGuard,
+  sql: tables + jobsTable + clock + writeRuns + streamsSql + bundleGuard,
 };

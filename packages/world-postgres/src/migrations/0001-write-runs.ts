@@ -6,7 +6,11 @@
  *
  * Answers, for each change, `written` or what kept it from writing anything: `clock` (the caller's reading of the store's
  * clock is ahead of it or too old), `stale` (the row is not the one that was judged), `exists` (run id or key are taken)
- * or `tokens` (a token that was judged to be free is not). A change without a version creates its run.
+ * `tokens` (a token that was judged to be free is not) or `jobs` (the job that the change reports on is not at the delivery
+ * that was judged). A change without a version creates its run.
+ *
+ * A change reports on one job at most. Its row is locked behind the row of the run, and whoever takes jobs locks no run, so
+ * no two statements wait for each other because of jobs.
  *
  * A change never spoils another one, unless the statement fails: with SQLSTATE `PDT01` when a token is taken by somebody
  * else meanwhile, or is no longer held as it was judged; with `55P03` when a lock is not to be had within
@@ -26,6 +30,10 @@ CREATE FUNCTION {schema}.write_runs(
   p_tokens_free text[], p_free_changes integer[], p_tokens_held text[], p_token_holders text[],
   p_drops_all boolean[], p_hooks_dropped text[], p_dropped_changes integer[],
   p_tokens_taken text[], p_token_takers text[], p_token_positions integer[], p_taken_changes integer[],
+  p_jobs_reported text[], p_job_attempts integer[], p_job_deliveries integer[], p_retry_attempts integer[],
+  p_retry_times double precision[], p_drops_jobs boolean[],
+  p_jobs_added text[], p_job_steps text[], p_job_positions integer[], p_job_times double precision[],
+  p_added_changes integer[],
   p_event_epochs integer[], p_event_keys text[], p_event_key_hashes bytea[],
   p_event_changes integer[], p_positions integer[], p_types text[], p_correlation_ids text[], p_ats bigint[],
   p_causes integer[], p_data text[], p_payloads bytea[],
@@ -86,6 +94,21 @@ BEGIN
         outcomes[i] := 'exists';
       END IF;
     ELSE
+      IF p_jobs_reported[i] IS NOT NULL THEN
+        PERFORM 1 FROM {schema}.runs
+          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND version = p_versions[i] FOR UPDATE;
+        IF NOT FOUND THEN
+          outcomes[i] := 'stale';
+          CONTINUE;
+        END IF;
+        PERFORM 1 FROM {schema}.step_jobs
+          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i]
+            AND attempt = p_job_attempts[i] AND delivery = p_job_deliveries[i] AND owner IS NOT NULL FOR UPDATE;
+        IF NOT FOUND THEN
+          outcomes[i] := 'jobs';
+          CONTINUE;
+        END IF;
+      END IF;
       UPDATE {schema}.runs SET
         version = version + 1, status = p_statuses[i], tail = p_tails[i], last_at = p_last_ats[i],
         epoch = p_epochs[i], owner = p_owners[i],
@@ -97,8 +120,19 @@ BEGIN
       WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND version = p_versions[i];
       IF NOT FOUND THEN
         outcomes[i] := 'stale';
-      ELSIF p_drops_all[i] THEN
+        CONTINUE;
+      END IF;
+      IF p_drops_all[i] THEN
         DELETE FROM {schema}.hook_tokens WHERE namespace = p_namespace AND run_id = p_run_ids[i];
+      END IF;
+      IF p_drops_jobs[i] THEN
+        DELETE FROM {schema}.step_jobs WHERE namespace = p_namespace AND run_id = p_run_ids[i];
+      ELSIF p_retry_attempts[i] IS NOT NULL THEN
+        UPDATE {schema}.step_jobs SET attempt = p_retry_attempts[i], delivery = 0, ready_at = p_retry_times[i], owner = NULL
+          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i];
+      ELSIF p_jobs_reported[i] IS NOT NULL THEN
+        DELETE FROM {schema}.step_jobs
+          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i];
       END IF;
     END IF;
   END LOOP;
@@ -132,6 +166,13 @@ BEGIN
     FROM unnest(p_event_changes, p_positions, p_types, p_correlation_ids, p_ats, p_causes, p_data, p_payloads)
       AS e(change, position, type, correlation_id, at, cause, data, payload)
     WHERE outcomes[e.change] = 'written';
+  END IF;
+  IF p_jobs_added IS NOT NULL THEN
+    INSERT INTO {schema}.step_jobs (namespace, run_id, correlation_id, step_id, position, attempt, delivery, ready_at)
+      SELECT p_namespace, p_run_ids[j.change], j.id, j.step, j.position, 1, 0, j.ready_at
+      FROM unnest(p_jobs_added, p_job_steps, p_job_positions, p_job_times, p_added_changes)
+        AS j(id, step, position, ready_at, change)
+      WHERE outcomes[j.change] = 'written';
   END IF;
 END
 $$;

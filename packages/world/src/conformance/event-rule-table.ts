@@ -106,11 +106,6 @@ export const stepRules: readonly Rule[] = [
     index: 1,
   },
   {
-    rule: "steps run inline",
-    accepted: decisions(stepCreated("step_a")),
-    refused: decisions(stepCreated("step_a", "background")),
-  },
-  {
     rule: "a correlation id begins with its kind",
     accepted: decisions(stepCreated("step_a")),
     refused: decisions(stepCreated("wait_a")),

@@ -5,6 +5,7 @@ import { createGroup } from "./create-cases.ts";
 import { executorGroup } from "./executor-cases.ts";
 import type { ConformanceGroup } from "./fixture.ts";
 import { hookGroup } from "./hook-cases.ts";
+import { jobGroup } from "./job-cases.ts";
 import { logGroup } from "./log-cases.ts";
 import { raceGroup } from "./race-cases.ts";
 import { listGroup, waitGroup } from "./run-cases.ts";
@@ -20,6 +21,7 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   raceGroup,
   hookGroup,
   executorGroup,
+  jobGroup,
   createGroup,
   listGroup,
   waitGroup,

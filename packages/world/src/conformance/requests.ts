@@ -96,8 +96,14 @@ export function decision<T extends DecisionType>(
   return (cause) => ({ type, correlationId, at: cause.at, cause: cause.position, data, payload }) as NewDecision;
 }
 
-export function stepCreated(id: string, dispatch: "inline" | "background" = "inline"): DecisionDraft {
-  const data = { stepId: "step//orders.ts//charge", name: "charge", ordinal: 1, inputDigest: "v1:args" } as const;
+export const stepId = "step//orders.ts//charge";
+
+export function stepCreated(
+  id: string,
+  dispatch: "inline" | "background" = "inline",
+  calledStepId = stepId,
+): DecisionDraft {
+  const data = { stepId: calledStepId, name: "charge", ordinal: 1, inputDigest: "v1:args" } as const;
   return decision("step_created", id, { ...data, shape: "(order)", dispatch, attempt: 1 }, bytes(`args of ${id}`));
 }
 

@@ -32,6 +32,7 @@ export function memoryClaims(session: Session): WorldClaims {
       session.assertOpen();
       space.beats.delete(workerId);
       for (const { run } of space.heldBy(workerId)) space.notify(run.runId);
+      for (const { runId } of space.jobs.heldBy(workerId)) space.notify(runId);
     },
     heartbeatThread: () => null,
   };

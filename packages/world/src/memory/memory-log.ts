@@ -1,6 +1,7 @@
 import { invariant } from "@perdure/errors";
 import { admitDriverAppend, admitExecutorAppend, admitOutsideAppend } from "../admit.ts";
 import type { AppendRequest, AppendResult, DriverAppend, ExecutorAppend, OutsideAppend } from "../append.ts";
+import { jobAtWork, reportedDelivery } from "../step-jobs.ts";
 import type { WorldLog } from "../world.ts";
 import { copied, type StoredRun } from "./memory-space.ts";
 import type { Session } from "./session.ts";
@@ -39,7 +40,9 @@ function appendDriver(session: Session, stored: StoredRun, request: DriverAppend
 
 /** One fact under a key of its sender's, who does not hold the claim. */
 function appendKeyed(session: Session, stored: StoredRun, request: OutsideAppend | ExecutorAppend): AppendResult {
-  const context = { ...session.context(), writtenBefore: stored.outside.get(request.key) ?? null };
+  const job = session.space.jobs.get(stored.run.runId, request.fact.correlationId ?? "");
+  const writtenBefore = stored.outside.get(request.key) ?? null;
+  const context = { ...session.context(), writtenBefore, job: jobAtWork(job) };
   const verdict =
     request.by === "outside"
       ? admitOutsideAppend(stored.run, stored.view, request, context)
@@ -50,7 +53,7 @@ function appendKeyed(session: Session, stored: StoredRun, request: OutsideAppend
   let last = first;
   if (verdict.kind === "duplicate") ({ first, last } = verdict);
   else {
-    session.space.write(stored, verdict);
+    session.space.write(stored, verdict, reportedDelivery(request));
     session.space.notify(stored.run.runId);
   }
   return {

@@ -10,10 +10,12 @@ import type { Heartbeat } from "../claim-rules.ts";
 import type { LogEvent } from "../events.ts";
 import { isEnded, type RunRecord } from "../run-record.ts";
 import type { RunView } from "../run-view.ts";
+import { concernsJobs, type JobDelivery, jobChanges } from "../step-jobs.ts";
 import type { StreamMark } from "../stream-rules.ts";
 import type { StreamClose } from "../streams.ts";
 import type { OpenHook } from "../world.ts";
 import { DueQueue } from "./due-queue.ts";
+import { MemoryJobs } from "./memory-jobs.ts";
 import { RunOrder } from "./run-order.ts";
 
 /** One run: its row, its log, and the fold of it. */
@@ -47,6 +49,7 @@ export class MemorySpace {
   readonly order = new RunOrder();
   readonly keys = new Map<string, StoredRun>();
   readonly tokens = new Map<string, OpenHook>();
+  readonly jobs = new MemoryJobs();
   readonly beats = new Map<string, Heartbeat>();
   readonly bundles = new Map<string, Uint8Array>();
   /** Told of every run that may have become due, or moved under its driver. */
@@ -78,16 +81,19 @@ export class MemorySpace {
     return stored;
   }
 
-  /** Write the events and the row of an append that was admitted. */
-  write(stored: StoredRun, admitted: Admitted): void {
+  /** Write the events, the row and the jobs of an append that was admitted. `reported`: see `jobChanges`. */
+  write(stored: StoredRun, admitted: Admitted, reported: JobDelivery | null = null): void {
     for (const event of admitted.events) {
       stored.events.push(sealed(event));
       if (event.key !== null) stored.outside.set(event.key, event.position);
       this.#writeToken(stored.run.runId, event, admitted.fork);
     }
     stored.view.absorb(admitted.fork);
+    const jobs = jobChanges(admitted, reported);
+    this.jobs.apply(stored.run.runId, jobs);
     this.setRun(stored, admitted.run);
     if (isEnded(admitted.run.status)) this.#freeTokens(stored);
+    if (concernsJobs(jobs)) this.notify(stored.run.runId);
   }
 
   /** Replace a run's row and bring the indexes in line with it. */

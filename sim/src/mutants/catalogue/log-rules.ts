@@ -125,7 +125,7 @@ export const logRuleMutants: readonly Mutant[] = [
     edits: [
       {
         file: rules,
-        find: "const wakeAt = run.owner === null ? context.storeNow : run.wakeAt;",
+        find: "const wakeAt = run.owner === null && concernsDriver ? context.storeNow : run.wakeAt;",
         replace: "const { wakeAt } = run;",
       },
     ],

@@ -20,7 +20,7 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: log,
-        find: "    session.space.write(stored, verdict);\n    session.space.notify(stored.run.runId);",
+        find: "    session.space.write(stored, verdict, reportedDelivery(request));\n    session.space.notify(stored.run.runId);",
         replace: "    session.space.notify(stored.run.runId);",
       },
     ],
@@ -32,9 +32,9 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: log,
-        find: "    session.space.write(stored, verdict);\n    session.space.notify(stored.run.runId);",
+        find: "    session.space.write(stored, verdict, reportedDelivery(request));\n    session.space.notify(stored.run.runId);",
         replace:
-          "    if ((verdict.run.tail * 7 + verdict.run.lastAt) % 20 > 0) session.space.write(stored, verdict);\n    session.space.notify(stored.run.runId);",
+          "    if ((verdict.run.tail * 7 + verdict.run.lastAt) % 20 > 0) session.space.write(stored, verdict, reportedDelivery(request));\n    session.space.notify(stored.run.runId);",
       },
     ],
   },
@@ -42,9 +42,7 @@ export const storeMutants: readonly Mutant[] = [
     name: "key of a sender not recognised",
     breaks: "A payload that is sent again under its key is written again.",
     invariants: ["L5"],
-    edits: [
-      { file: log, find: "writtenBefore: stored.outside.get(request.key) ?? null", replace: "writtenBefore: null" },
-    ],
+    edits: [{ file: log, find: "stored.outside.get(request.key) ?? null", replace: "null" }],
   },
   {
     name: "creation not recognised",

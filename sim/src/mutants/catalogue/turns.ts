@@ -325,7 +325,7 @@ export const turnMutants: readonly Mutant[] = [
     edits: [
       {
         file: releasePlan,
-        find: 'if (decisions.some((decision) => decision.type === "step_created")) return null;',
+        find: "if (decisions.some(startsHere)) return null;",
         replace: "",
       },
     ],

@@ -118,6 +118,7 @@ export class Stage {
       network,
       setup: this.#setup,
       build,
+      background: [],
       executions: this.#executions,
       skewMs: 0,
       runBody: (owner, step, args) => bodies.run(owner, step, args),

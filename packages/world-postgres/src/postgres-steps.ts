@@ -1,0 +1,81 @@
+/** Background steps: which worker runs which attempt. The rules are those of `@perdure/world`. */
+import {
+  type ClaimedJob,
+  isJobReady,
+  type JobClaimRequest,
+  type JobClaimResult,
+  type JobDelivery,
+  ownerState,
+  returnJob,
+  type StepJob,
+  takeJob,
+  type WorldSteps,
+} from "@perdure/world";
+import type { LockedJob } from "./job-rows.ts";
+import type { Store } from "./store.ts";
+import { fromStoredText } from "./stored-text.ts";
+import { heartbeat } from "./worker-rows.ts";
+
+export function postgresSteps(store: Store): WorldSteps {
+  return {
+    claim: (request) =>
+      store.call(() => {
+        store.addOwnWorker(request.workerId);
+        return claim(store, request);
+      }),
+    held: (workerId) => store.call(() => store.jobs.heldBy(store.database, workerId)),
+    release: (workerId, runId, delivery) => store.call(() => release(store, workerId, runId, delivery)),
+  };
+}
+
+/** Looks first, without a lock, because mostly there is nothing to take. */
+async function claim(store: Store, { workerId, steps, max }: JobClaimRequest): Promise<JobClaimResult> {
+  const { storeNow, nextReadyAt, owners } = await store.jobs.outlook(store.database, steps);
+  store.clock.learn(storeNow);
+  const lost = owners.filter(([owner, beatAt, leaseMs]) => {
+    return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
+  });
+  const isReady = nextReadyAt !== null && nextReadyAt <= storeNow;
+  if (max <= 0 || (!isReady && lost.length === 0)) return { jobs: [], storeNow, nextReadyAt };
+  const lostOwners = lost.map(([owner]) => owner);
+  let isMoreLost = false;
+  const taken = await store.database.transaction(async (queries) => {
+    const ofLost = await store.jobs.lockLost(queries, lostOwners, steps, max + 1);
+    isMoreLost = ofLost.length > max;
+    const ready = await store.jobs.lockReady(queries, steps, storeNow, max - ofLost.length);
+    const free = [...ofLost, ...ready].filter(isFree).slice(0, max);
+    const jobs = free.map(({ job }) => takeJob(job, workerId));
+    if (jobs.length > 0) await store.jobs.replace(queries, jobs);
+    return jobs;
+  });
+  const jobs = await withCalls(store, taken);
+  if (isMoreLost) return { jobs, storeNow, nextReadyAt: storeNow };
+  const next = await store.jobs.outlook(store.database, steps);
+  return { jobs, storeNow, nextReadyAt: next.nextReadyAt };
+}
+
+/** As it is now that its row is locked. */
+const isFree = ({ job, now, beatAt, leaseMs }: LockedJob): boolean =>
+  isJobReady(job, ownerState(job, heartbeat(beatAt, leaseMs), now), now);
+
+/** The events of a log never change, so they may be read after the jobs were taken. A job without a sound one is not run. */
+async function withCalls(store: Store, jobs: readonly StepJob[]): Promise<ClaimedJob[]> {
+  if (jobs.length === 0) return [];
+  const found = await store.events.readAt(store.database, jobs);
+  const calls = new Map(found.map((call) => [`${call.event.position} ${call.runId}`, call]));
+  return jobs.flatMap((job) => {
+    const { event: created, run } = calls.get(`${job.position} ${job.runId}`) ?? {};
+    return run !== undefined && created?.type === "step_created" ? [{ job, created, run }] : [];
+  });
+}
+
+async function release(store: Store, workerId: string, runId: string, delivery: JobDelivery): Promise<boolean> {
+  const returned = await store.database.transaction(async (queries) => {
+    const job = await store.jobs.lock(queries, runId, delivery.correlationId);
+    const back = job === null ? null : returnJob(job, workerId, delivery);
+    if (back !== null) await store.jobs.replace(queries, [back]);
+    return back !== null;
+  });
+  if (returned) store.announceDue(runId);
+  return returned;
+}
