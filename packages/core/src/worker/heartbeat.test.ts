@@ -111,7 +111,8 @@ describe("with a thread", () => {
     Atomics.store(made.cells, cell.failing, 1);
     const heartbeat = await start({ world: made.world, onError: (error) => errors.push(error) });
     await until(() => asked(made) > 5);
-    expect(errors).toEqual([expect.objectContaining({ name: "RangeError", message: "no beat" })]);
+    const cause = expect.objectContaining({ name: "RangeError", message: "no beat" });
+    expect(errors).toEqual([expect.objectContaining({ code: "STORE_UNAVAILABLE", cause })]);
     await until(() => !heartbeat.alive());
     Atomics.store(made.cells, cell.failing, 0);
     await until(() => heartbeat.alive());

@@ -9,6 +9,7 @@
  *     row of failures, and tried again sooner than the next beat would be due.
  * H2. An event loop that has not turned for `stuckAfterMs` is not alive, whoever beats for it.
  */
+import { StoreError } from "@perdure/errors";
 import type { WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import { type SideThread, startSideThread } from "./side-thread.ts";
@@ -104,7 +105,8 @@ class WorkerHeartbeat implements Heartbeat {
       if (spec === null) return;
       const pace = { intervalMs, stuckAfterMs, retryMs: this.#retryMs() };
       const onBroken = (error: unknown): void => this.#threadBroke(error);
-      this.#thread = startSideThread({ ...spec, worker, pace, env, onError: (error) => this.#tell(error), onBroken });
+      const onError = (error: unknown): void => this.#tell(lostBeat(error));
+      this.#thread = startSideThread({ ...spec, worker, pace, env, onError, onBroken });
     } catch (error) {
       this.#tell(error);
     }
@@ -155,4 +157,13 @@ class WorkerHeartbeat implements Heartbeat {
   #tell(error: unknown): void {
     this.#options.onError?.(error);
   }
+}
+
+/** An error of the thread has lost its class on its way here. It is about the store: a thread that breaks is told apart. */
+function lostBeat(error: unknown): StoreError {
+  const what = error instanceof Error ? error.message : "A heartbeat failed.";
+  return new StoreError("STORE_UNAVAILABLE", what, {
+    cause: error,
+    hint: "It is sent again in a moment. A worker whose heartbeats stay away for its lease loses its runs to others.",
+  });
 }

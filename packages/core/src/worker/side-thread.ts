@@ -88,7 +88,8 @@ function beatAfter(ms) {
 }
 
 async function beatUnlessStuck() {
-  if (stillMs >= pace.stuckAfterMs) {
+  // It may have turned since it was watched last.
+  if (stillMs >= pace.stuckAfterMs && Atomics.load(words, ${word.ticks}) === ticks) {
     Atomics.store(words, ${word.paused}, 1);
     return;
   }

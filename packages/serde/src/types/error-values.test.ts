@@ -6,9 +6,11 @@ import { classesByCode } from "./error-values.ts";
 
 type PerdureClass = typeof errors.PerdureError;
 
-// Nothing is an instance of the first two alone; the others are thrown by setup and tools, before anything is recorded.
+// Nothing is an instance of the first two alone; the others are thrown by setup and tools, before anything is recorded, or told
+// to workers, and park the run.
 const unknownHere: ReadonlySet<string> = new Set([
   "PerdureError",
+  "BundleUntrustedError",
   "ContextViolationError",
   "CompileError",
   "ConfigError",
