@@ -111,14 +111,6 @@ export const workerMutants: readonly Mutant[] = [
     edits: [{ file: worker, find: "    this.#drives.get(runId)?.abandon();\n", replace: "" }],
   },
   {
-    name: "claim before goes on while stopping",
-    breaks:
-      "A worker that claims a run again, and is told to stop meanwhile, goes on driving it under its claim before.",
-    invariants: ["D1"],
-    aims: ["claim", "poll.held"],
-    edits: [{ file: worker, find: "      this.#dropClaimBefore(run.runId);\n", replace: "" }],
-  },
-  {
     name: "double claims never given back",
     breaks: "A run that a claim took which reached the store twice is kept by a worker that does not know of it.",
     invariants: ["Q5", "T3"],
