@@ -8,7 +8,7 @@ import { type MutantReport, runMutants } from "./run-mutants.ts";
 const sample = [
   "random draws go on over a replay",
   "no drain between deliveries",
-  "release on the safe path",
+  "speculation kept after a move",
   "one retry too few",
   "payloads all numbered one",
   "release forgets its timer",
