@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Where the run leaves its machine-readable report; unset means none is written. */
@@ -23,6 +24,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**", "**/fixtures/**"],
     globalSetup: ["packages/core/scripts/guest-global-setup.ts"],
     pool: "forks",
+    // Many tests wait for servers, disks and processes of their own: a core is not kept back.
+    maxWorkers: availableParallelism(),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     silent: "passed-only",
