@@ -47,7 +47,7 @@ export class Strikes {
         // The server may be down.
         return await books.terminate(draw).catch(() => false);
       case "cut":
-        proxy.cutAnswerTo(draw < 0.8 ? "write_run" : "COMMIT");
+        proxy.cutAnswerTo(draw < 0.8 ? "write_runs" : "COMMIT");
         return false;
       case "restart":
         return await this.#restart();

@@ -155,7 +155,7 @@ describe("the collection of bundles", () => {
   });
 });
 
-/** As `write_run` does it, in a transaction of somebody else. */
+/** As `write_runs` does it, in a transaction of somebody else. */
 const insertRun = `INSERT INTO perdure.runs (namespace, run_id, version, workflow_id, workflow_name, bundle_id, isolation,
   root_run_id, created_at, status, tail, last_at, epoch, expiries, claim_tail)
 VALUES ('default', $1, 1, 'w', 'w', $2, 'shared', $1, 1, 'pending', 1, 1, 0, 0, 1)`;

@@ -69,6 +69,7 @@ const heldAskedMs = 30_000;
  * when steps are registered here: a worker of another deploy may park one at any time.
  */
 const reviveAgainMs = 30_000;
+
 /** Runs that are due but that others are just taking are looked for again after about this many milliseconds. */
 const takenPauseMs = 50;
 
