@@ -64,7 +64,6 @@ CREATE TABLE {schema}.runs (
   started_at bigint,
   ended_at bigint,
   ended_owner text COLLATE "C",
-  expires_at bigint,
   PRIMARY KEY (namespace, run_id)
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX runs_by_key ON {schema}.runs (namespace, key_hash) WHERE key_hash IS NOT NULL;
