@@ -165,8 +165,14 @@ const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
   "bundle.get": [{ probe: "bundle.get:applied", fault: "payload storm", nth: 1 }],
   "append.cancel": [
     { probe: "step:begin", fault: "cancel", nth: 1 },
+    { probe: "timer", fault: "cancel", nth: 4 },
     { probe: "timer", fault: "cancel", nth: 8 },
   ],
+  "jobs.release": [2, 3, 5, 7, 9, 12, 15, 20, 25, 30, 40].map((nth) => ({
+    probe: "jobs.claim:applied",
+    fault: "lost answer",
+    nth,
+  })),
 };
 
 /** Makes sure that what a target needs can happen at all: its call has to be made before a fault can strike it. */
