@@ -3,7 +3,7 @@ import { UndecodableError } from "@perdure/errors";
 import type { LogEvent, RunRecord } from "@perdure/world";
 import { bigIntegers, byteStrings, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
-import { fromStoredOrNull, fromStoredText, toStoredOrNull, toStoredText } from "./stored-text.ts";
+import { fromStoredOrNull, fromStoredText, hashOfKey, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
 /** An event as it is stored. */
 export interface EventRow {
@@ -62,7 +62,7 @@ export class EventRows {
   readonly #read: string;
   readonly #heads: string;
   readonly #parts: string;
-  readonly #entity: string;
+  readonly #entities: string;
   readonly #at: string;
 
   constructor(schema: string, namespace: string) {
@@ -79,7 +79,7 @@ ORDER BY k.index, e.position`;
     this.#at = `SELECT e.run_id, r.workflow_name, r.started_at, ${columns}, e.payload FROM unnest($2::text[], $3::integer[]) AS x(run_id, position)
 JOIN ${schema}.events e ON e.namespace = $1 AND e.run_id = x.run_id AND e.position = x.position
 JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
-    this.#entity = `SELECT ${headColumns} ${where} AND correlation_id = $5 ORDER BY position`;
+    this.#entities = `SELECT ${headColumns} ${where} AND correlation_id = ANY ($5::text[]) ORDER BY position`;
   }
 
   /** At most `limit` events of a part of a log, in order; null: all. */
@@ -122,10 +122,10 @@ JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
     });
   }
 
-  /** The events of one step, wait or hook up to a position, without payloads. */
-  async readEntity(queries: Queries, runId: string, correlationId: string, last: number): Promise<LogEvent[]> {
-    const values = [this.#namespace, toStoredText(runId), 0, last, toStoredText(correlationId)];
-    return (await queries.read<EventRow>(this.#entity, values)).map(eventFromRow);
+  /** The events of some steps, waits or hooks up to a position, without payloads. The server reads all of the log for it. */
+  async readEntities(queries: Queries, runId: string, ids: readonly string[], last: number): Promise<LogEvent[]> {
+    const values = [this.#namespace, toStoredText(runId), 0, last, ids.map(toStoredText)];
+    return (await queries.read<EventRow>(this.#entities, values)).map(eventFromRow);
   }
 }
 
@@ -180,6 +180,8 @@ export function eventColumns(events: readonly LogEvent[]) {
     correlation_ids: texts(events, ({ correlationId }) => toStoredOrNull(correlationId)),
     ats: bigIntegers(events, ({ at }) => at),
     causes: integers(events, ({ cause }) => cause),
+    event_keys: texts(events, ({ key }) => toStoredOrNull(key)),
+    event_key_hashes: byteStrings(events, ({ key }) => (key === null ? null : hashOfKey(key))),
     data: texts(events, ({ data }) => dataText(data)),
     payloads: byteStrings(events, ({ payload }) => payload),
   };

@@ -28,6 +28,20 @@ type LockedRow = JobRow & {
   readonly lease_ms: number | null;
 };
 
+/** How many runs are to have their turn, behind which one. Ids of runs are as they are stored. */
+export interface Turn {
+  readonly after: string;
+  readonly runs: number;
+}
+
+/** `last`: the last run that has had its turn, also if nothing of it was ready; null: there is none behind those. */
+export interface RunsInTurn {
+  readonly jobs: readonly LockedJob[];
+  readonly last: string | null;
+}
+
+type TurnRow = { readonly turn: number; readonly turn_of: string } & (LockedRow | { readonly step_id: null });
+
 /** What a worker has to know before it takes jobs. Owners are as they are stored. */
 export interface JobOutlook {
   readonly storeNow: number;
@@ -46,10 +60,11 @@ export class JobRows {
     this.#sql = statements(schema);
   }
 
-  async find(queries: Queries, runId: string, correlationId: string): Promise<StepJob | null> {
-    const values = [this.#namespace, toStoredText(runId), toStoredText(correlationId)];
-    const [row] = await queries.read<JobRow>(this.#sql.one, values);
-    return row === undefined ? null : jobFromRow(row);
+  /** Jobs of a run, by the correlation ids of their steps; those that there are not are missing. */
+  async find(queries: Queries, runId: string, ids: readonly string[]): Promise<ReadonlyMap<string, StepJob>> {
+    const values = [this.#namespace, toStoredText(runId), ids.map(toStoredText)];
+    const jobs = (await queries.read<JobRow>(this.#sql.some, values)).map(jobFromRow);
+    return new Map(jobs.map((job) => [job.correlationId, job]));
   }
 
   async heldBy(queries: Queries, workerId: string): Promise<readonly StepJob[]> {
@@ -85,6 +100,18 @@ export class JobRows {
     return limit <= 0 ? [] : (await queries.read<LockedRow>(this.#sql.ready, values)).map(lockedJob);
   }
 
+  /**
+   * Locks jobs of the next so many runs that have any of these steps at nobody, in the order of the runs' ids: the longest
+   * ready of each, and as many of each, about as many as runs in all.
+   */
+  async lockInTurn(queries: Queries, steps: readonly string[], storeNow: number, turn: Turn): Promise<RunsInTurn> {
+    const values = [this.#namespace, steps.map(toStoredText), storeNow, turn.after, turn.runs];
+    const rows = await queries.read<TurnRow>(this.#sql.inTurn, values);
+    const jobs = rows.flatMap((row) => (row.step_id === null ? [] : [lockedJob(row)]));
+    const last = rows.at(-1);
+    return { jobs, last: last?.turn === turn.runs ? last.turn_of : null };
+  }
+
   /** Keeps everybody else from a job until the transaction ends. */
   async lock(queries: Queries, runId: string, correlationId: string): Promise<StepJob | null> {
     const values = [this.#namespace, toStoredText(runId), toStoredText(correlationId)];
@@ -113,8 +140,14 @@ interface OutlookRow {
 function statements(schema: string) {
   const from = `FROM ${schema}.step_jobs j`;
   const unowned = "j.namespace = $1 AND j.step_id = s.id AND j.owner IS NULL";
+  const nextRun = (after: string): string => `SELECT min(next.run_id) FROM unnest($2::text[]) AS s(id), LATERAL (
+    SELECT j.run_id ${from} WHERE ${unowned} AND j.run_id > ${after} ORDER BY j.run_id LIMIT 1) AS next`;
+  const share = "SELECT ceil($5::numeric / count(*))::integer FROM turns WHERE run_id IS NOT NULL";
   return {
     one: `SELECT ${columns} ${from} WHERE j.namespace = $1 AND j.run_id = $2 AND j.correlation_id = $3`,
+    // A seek for each, whatever the planner thinks of their number.
+    some: `SELECT ${columns} FROM unnest($3::text[]) AS s(id), LATERAL (
+  SELECT * ${from} WHERE j.namespace = $1 AND j.run_id = $2 AND j.correlation_id = s.id LIMIT 1) AS j`,
     held: `SELECT ${columns} ${from} WHERE j.namespace = $1 AND j.owner = $2`,
     // One seek per step, so that jobs which this worker cannot execute cost nothing however many are ready.
     outlook: `SELECT ${schema}.store_now() AS now,
@@ -131,6 +164,18 @@ ORDER BY j.owner, j.run_id LIMIT $4 FOR UPDATE OF j SKIP LOCKED`,
   SELECT ${columns}, ${schema}.store_now() AS now, NULL::bigint AS beat_at, NULL::bigint AS lease_ms ${from}
   WHERE ${unowned} AND j.ready_at <= $3 ORDER BY j.ready_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS ready
 ORDER BY ready.ready_at, ready.run_id, ready.position LIMIT $4`,
+    // A seek for each run and step, however many jobs the run has.
+    inTurn: `WITH RECURSIVE turns AS (
+  SELECT 1 AS number, (${nextRun("$4")}) AS run_id
+  UNION ALL
+  SELECT t.number + 1, (${nextRun("t.run_id")}) FROM turns t WHERE t.run_id IS NOT NULL AND t.number < $5::integer)
+SELECT t.number AS turn, t.run_id AS turn_of, ready.* FROM turns t LEFT JOIN LATERAL (
+  SELECT first.* FROM unnest($2::text[]) AS s(id), LATERAL (
+    SELECT ${columns}, ${schema}.store_now() AS now, NULL::bigint AS beat_at, NULL::bigint AS lease_ms ${from}
+    WHERE ${unowned} AND j.run_id = t.run_id AND j.ready_at <= $3
+    ORDER BY j.ready_at LIMIT (${share}) FOR UPDATE SKIP LOCKED
+  ) AS first ORDER BY first.ready_at LIMIT (${share})) AS ready ON true
+WHERE t.run_id IS NOT NULL ORDER BY t.number, ready.ready_at`,
     replace: `UPDATE ${schema}.step_jobs j SET delivery = x.delivery, owner = x.owner
 FROM unnest($2::text[], $3::text[], $4::integer[], $5::text[]) AS x(run_id, correlation_id, delivery, owner)
 WHERE j.namespace = $1 AND j.run_id = x.run_id AND j.correlation_id = x.correlation_id`,

@@ -1,20 +1,13 @@
 /** Logs: reading, and the append that everything rests on. */
-import { invariant, WorkflowRunNotFoundError } from "@perdure/errors";
+import { WorkflowRunNotFoundError } from "@perdure/errors";
 import {
   type AppendRequest,
   type AppendResult,
   admitDriverAppend,
-  admitExecutorAppend,
-  admitOutsideAppend,
   concernsJobs,
   type DriverAppend,
-  type ExecutorAppend,
-  jobAtWork,
   jobChanges,
   type LogEvent,
-  type OutsideAppend,
-  RunView,
-  reportedDelivery,
   type WorldLog,
 } from "@perdure/world";
 import { lastPosition } from "./event-rows.ts";
@@ -60,20 +53,13 @@ async function readLog(store: Store, runId: string, after: number, limit: number
 }
 
 async function append(store: Store, runId: string, request: AppendRequest): Promise<AppendResult> {
-  if (request.by === "driver") assertFits(request.facts.length + request.decisions.length);
-  const missing = (): never => {
-    throw new WorkflowRunNotFoundError(runId);
-  };
-  if (request.by === "driver") {
-    return store.changes.change<AppendResult>(runId, {
-      missing,
-      judge: (situation) => judgeDriver(store, request, situation),
-    });
-  }
+  if (request.by !== "driver") return store.keyedAppends.append(runId, request);
+  assertFits(request.facts.length + request.decisions.length);
   return store.changes.change<AppendResult>(runId, {
-    outsideKey: request.key,
-    missing,
-    judge: (situation) => judgeKeyed(store, request, situation),
+    missing: () => {
+      throw new WorkflowRunNotFoundError(runId);
+    },
+    judge: (situation) => judgeDriver(store, request, situation),
   });
 }
 
@@ -112,66 +98,6 @@ async function judgeDriver(
     view,
     jobs,
     hint: concernsJobs(jobs) ? { owner: null } : released && wakeAt !== null ? { owner } : null,
-    answer: (now) => ({ kind: "appended", events, tail, storeNow: now, released }),
-  };
-}
-
-/** One fact under a key of its sender's, who does not hold the claim. */
-type KeyedAppend = OutsideAppend | ExecutorAppend;
-
-/** Whoever does not drive says one thing about one step or hook, or about the run: that needs no fold of a long log. */
-async function viewForKeyed(store: Store, { fact }: KeyedAppend, situation: Situation): Promise<RunView> {
-  const { run } = situation.stored;
-  const held = store.cache.heldView(run);
-  if (held !== null) return held;
-  if (fact.correlationId === null) return RunView.ofEntity(run, []);
-  const events = await store.events.readEntity(situation.queries, run.runId, fact.correlationId, run.tail);
-  return RunView.ofEntity(run, events);
-}
-
-/**
- * The job of a step is taken for granted, as nearly every one is at the delivery that reports. The write is refused when
- * it is not, and then it is read.
- */
-async function jobFor(store: Store, { attempt, delivery, fact }: ExecutorAppend, situation: Situation) {
-  if (!situation.mustReadJobs) return { attempt, delivery };
-  const job = await store.jobs.find(situation.queries, situation.stored.run.runId, fact.correlationId ?? "");
-  return jobAtWork(job);
-}
-
-/** Judges an append by somebody who does not hold the claim. */
-export async function judgeKeyed(
-  store: Store,
-  request: KeyedAppend,
-  situation: Situation,
-): Promise<Judgement<AppendResult>> {
-  const { stored, storeNow, tokenOwner, writtenBefore, queries } = situation;
-  const { run } = stored;
-  const view = await viewForKeyed(store, request, situation);
-  const context = { storeNow, tokenOwner, writtenBefore };
-  const verdict =
-    request.by === "outside"
-      ? admitOutsideAppend(run, view, request, context)
-      : admitExecutorAppend(run, view, request, { ...context, job: await jobFor(store, request, situation) });
-  if (verdict.kind === "refused") return { kind: "answer", answer: () => verdict };
-  invariant(verdict.kind === "admitted" || verdict.kind === "duplicate", "only a driver is fenced or moved");
-  if (verdict.kind === "duplicate") {
-    const answer = async (): Promise<AppendResult> => {
-      const range = { after: verdict.first - 1, last: verdict.last };
-      const events = await store.events.read(queries, run.runId, range, null);
-      return { kind: "appended", events, tail: run.tail, storeNow, released: verdict.released };
-    };
-    return { kind: "answer", answer };
-  }
-  const { events, released } = verdict;
-  const { tail, owner, endedOwner } = verdict.run;
-  const jobs = jobChanges(verdict, reportedDelivery(request));
-  return {
-    kind: "append",
-    admitted: verdict,
-    view,
-    jobs,
-    hint: { owner: concernsJobs(jobs) ? null : (owner ?? endedOwner) },
     answer: (now) => ({ kind: "appended", events, tail, storeNow: now, released }),
   };
 }

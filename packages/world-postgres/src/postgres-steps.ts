@@ -11,17 +11,19 @@ import {
   takeJob,
   type WorldSteps,
 } from "@perdure/world";
-import type { LockedJob } from "./job-rows.ts";
+import type { Queries } from "./database.ts";
+import type { LockedJob, Turn } from "./job-rows.ts";
 import type { Store } from "./store.ts";
 import { fromStoredText } from "./stored-text.ts";
 import { heartbeat } from "./worker-rows.ts";
 
 export function postgresSteps(store: Store): WorldSteps {
+  const turns = new JobTurns();
   return {
     claim: (request) =>
       store.call(() => {
         store.addOwnWorker(request.workerId);
-        return claim(store, request);
+        return claim(store, request, turns);
       }),
     held: (workerId) => store.call(() => store.jobs.heldBy(store.database, workerId)),
     release: (workerId, runId, delivery) => store.call(() => release(store, workerId, runId, delivery)),
@@ -29,7 +31,11 @@ export function postgresSteps(store: Store): WorldSteps {
 }
 
 /** Looks first, without a lock, because mostly there is nothing to take. */
-async function claim(store: Store, { workerId, steps, max }: JobClaimRequest): Promise<JobClaimResult> {
+async function claim(
+  store: Store,
+  { workerId, steps, max }: JobClaimRequest,
+  turns: JobTurns,
+): Promise<JobClaimResult> {
   const { storeNow, nextReadyAt, owners } = await store.jobs.outlook(store.database, steps);
   store.clock.learn(storeNow);
   const lost = owners.filter(([owner, beatAt, leaseMs]) => {
@@ -42,7 +48,7 @@ async function claim(store: Store, { workerId, steps, max }: JobClaimRequest): P
   const taken = await store.database.transaction(async (queries) => {
     const ofLost = await store.jobs.lockLost(queries, lostOwners, steps, max + 1);
     isMoreLost = ofLost.length > max;
-    const ready = await store.jobs.lockReady(queries, steps, storeNow, max - ofLost.length);
+    const ready = await lockReady(store, queries, { steps, storeNow, max: max - ofLost.length }, turns);
     const free = [...ofLost, ...ready].filter(isFree).slice(0, max);
     const jobs = free.map(({ job }) => takeJob(job, workerId));
     if (jobs.length > 0) await store.jobs.replace(queries, jobs);
@@ -52,6 +58,50 @@ async function claim(store: Store, { workerId, steps, max }: JobClaimRequest): P
   if (isMoreLost) return { jobs, storeNow, nextReadyAt: storeNow };
   const next = await store.jobs.outlook(store.database, steps);
   return { jobs, storeNow, nextReadyAt: next.nextReadyAt };
+}
+
+interface Wanted {
+  readonly steps: readonly string[];
+  readonly storeNow: number;
+  readonly max: number;
+}
+
+/**
+ * Locks what is ready, the longest ready first. Where that is not all, half of what is taken is of runs in turn: the other
+ * half keeps any job from waiting for ever, and this half keeps jobs from waiting behind all those of another run.
+ */
+async function lockReady(
+  store: Store,
+  queries: Queries,
+  { steps, storeNow, max }: Wanted,
+  turns: JobTurns,
+): Promise<readonly LockedJob[]> {
+  const longest = await store.jobs.lockReady(queries, steps, storeNow, max);
+  const turn = turns.next(Math.max(0, max));
+  if (longest.length < max || turn.runs === 0) return longest;
+  const { jobs, last } = await store.jobs.lockInTurn(queries, steps, storeNow, turn);
+  turns.had(last);
+  const chosen = [...longest.slice(0, max - turn.runs), ...jobs, ...longest];
+  return [...new Map(chosen.map((each) => [placeOf(each), each])).values()];
+}
+
+const placeOf = ({ job }: LockedJob): string => `${job.position} ${job.runId}`;
+
+/** Which runs are to have their turn next. */
+class JobTurns {
+  #after = "";
+  #claims = 0;
+
+  /** Half of so many jobs; of one job, every other time. */
+  next(max: number): Turn {
+    this.#claims += 1;
+    return { after: this.#after, runs: (max + (this.#claims % 2)) >> 1 };
+  }
+
+  /** The last run that had its turn; null: the first one is the next. */
+  had(last: string | null): void {
+    this.#after = last ?? "";
+  }
 }
 
 /** As it is now that its row is locked. */

@@ -185,7 +185,10 @@ class StreamAppends {
     const held = this.#store.cache.heldView({ runId, tail });
     const view =
       held ??
-      RunView.ofEntity({ runId, tail, lastAt: 0, status }, await events.readEntity(database, runId, writer.step, tail));
+      RunView.ofEntity(
+        { runId, tail, lastAt: 0, status },
+        await events.readEntities(database, runId, [writer.step], tail),
+      );
     return { ...loaded, step: view.entityOf("step", writer.step) ?? null };
   }
 

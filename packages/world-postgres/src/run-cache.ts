@@ -32,7 +32,12 @@ interface Entry {
   last: LogEvent | null;
   /** How many events of the fold are counted in the bound. */
   counted: number;
+  /** How often single steps or hooks of the run were looked for in its log. */
+  looks: number;
 }
+
+/** Whoever has looked for single steps of a log so often will do so again: its fold is less work by then. */
+const looksMax = 8;
 
 /** A larger payload is not kept. */
 const keptPayloadMax = 2_048;
@@ -87,7 +92,7 @@ export class RunCache {
     const { runId } = stored.run;
     const known = this.#entries.get(runId);
     if (known === undefined) {
-      const entry: Entry = { stored, view, last: null, counted: 0 };
+      const entry: Entry = { stored, view, last: null, counted: 0, looks: 0 };
       this.#entries.set(runId, entry);
       this.#count(entry);
       this.#evict();
@@ -128,6 +133,17 @@ export class RunCache {
       this.#evict();
     }
     return view;
+  }
+
+  /**
+   * True when the fold of a run is the way to learn of single steps of it: it is there already, if not up to the tail, or
+   * they are asked for often. Each call is one time.
+   */
+  wantsFold(runId: string): boolean {
+    const entry = this.#entries.get(runId);
+    if (entry === undefined) return false;
+    entry.looks += 1;
+    return entry.view !== null || entry.looks > looksMax;
   }
 
   /** True when events have been seen that the remembered row does not know of: it is not worth a try. */

@@ -13,7 +13,7 @@ import type { Admitted, JobChanges, RunRecord, RunView } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { VersionedRun } from "./run-rows.ts";
-import type { LoadedRun } from "./run-store.ts";
+import { type LoadedRun, noKeys, type WrittenKeys } from "./run-store.ts";
 import type { RunChange, WriteResult } from "./run-writes.ts";
 import type { Store } from "./store.ts";
 import { TokenOwners } from "./token-changes.ts";
@@ -28,8 +28,8 @@ export interface Situation {
   readonly storeNow: number;
   /** See `AdmitContext`. */
   readonly tokenOwner: (tokenHash: string) => string | null;
-  /** The position that the outside key has written before. */
-  readonly writtenBefore: number | null;
+  /** The positions that outside keys of the change have written before. */
+  readonly writtenBefore: WrittenKeys;
   /** A job was not at the delivery that was assumed before: it is to be read. */
   readonly mustReadJobs: boolean;
   /** On which connection to read on. */
@@ -63,8 +63,8 @@ export type Judgement<T> =
     };
 
 export interface ChangeOptions<T> {
-  /** The idempotency key of an outside writer. Whether it was used is read with the row, each time anew. */
-  readonly outsideKey?: string;
+  /** Idempotency keys of those who do not drive. Which of them were used is read with the row, each time anew. */
+  readonly outsideKeys?: readonly string[];
   readonly missing: () => T;
   readonly judge: (situation: Situation) => Judgement<T> | Promise<Judgement<T>>;
 }
@@ -93,7 +93,12 @@ export class RunChanges {
 
   /** Resolves with the answer once the change is durable, or once it is certain that there is none. */
   change<T>(runId: string, options: ChangeOptions<T>): Promise<T> {
-    return this.#turns.take(runId, () => this.#untilDone(runId, new Change(this.#store, runId, options)));
+    return this.changeInTurn(runId, () => options);
+  }
+
+  /** The same, for a change that is put together once its turn has come. */
+  changeInTurn<T>(runId: string, options: () => ChangeOptions<T>): Promise<T> {
+    return this.#turns.take(runId, () => this.#untilDone(runId, new Change(this.#store, runId, options())));
   }
 
   /**
@@ -185,7 +190,7 @@ class Change<T> {
         stored,
         storeNow,
         tokenOwner: this.#tokens.ask(),
-        writtenBefore: loaded?.writtenBefore ?? null,
+        writtenBefore: loaded?.writtenBefore ?? noKeys,
         mustReadJobs: this.#mustReadJobs,
         queries,
       });
@@ -229,7 +234,7 @@ class Change<T> {
   }
 
   #remembered(): { readonly stored: VersionedRun; readonly storeNow: number } | null {
-    const mustLoad = this.#mustLoad || this.#options.outsideKey !== undefined;
+    const mustLoad = this.#mustLoad || this.#options.outsideKeys !== undefined;
     if (mustLoad || this.#store.cache.isOutrun(this.#runId)) return null;
     const stored = this.#store.cache.get(this.#runId);
     const storeNow = this.#exactNow ?? this.#store.clock.estimate();
@@ -239,10 +244,11 @@ class Change<T> {
   async #load(queries: Queries): Promise<LoadedRun | null> {
     this.#exactNow = null;
     const { database, runs } = this.#store;
+    const keys = this.#options.outsideKeys ?? [];
     const loaded =
-      queries === database
-        ? await this.#store.load(this.#runId, this.#options.outsideKey)
-        : await runs.load(queries, this.#runId, this.#options.outsideKey);
+      queries === database && keys.length <= 1
+        ? await this.#store.load(this.#runId, keys[0])
+        : await runs.load(queries, this.#runId, keys);
     if (loaded === null) {
       this.#store.cache.forget(this.#runId);
       return null;

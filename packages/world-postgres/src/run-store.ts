@@ -11,12 +11,16 @@ import { type RunChange, RunWrites, type WriteResult } from "./run-writes.ts";
 import { sqlState, sqlStateOf } from "./store-errors.ts";
 import { fromStoredText, hashOfKey, toStoredText } from "./stored-text.ts";
 
+/** The positions that outside keys have written, of those keys that were asked for and used before. */
+export type WrittenKeys = ReadonlyMap<string, number>;
+
+export const noKeys: WrittenKeys = new Map();
+
 /** A run as it was read just now. */
 export interface LoadedRun {
   readonly stored: VersionedRun;
   readonly storeNow: number;
-  /** The position that the outside key has written, if it was asked for and used before. */
-  readonly writtenBefore: number | null;
+  readonly writtenBefore: WrittenKeys;
 }
 
 /** Which row is asked for, and whether an outside key has written to it before. */
@@ -25,7 +29,9 @@ export interface RunKey {
   readonly outsideKey: string | null;
 }
 
-type LoadedRow = RunRow & { readonly now: number; readonly written_before: number | null };
+type LoadedRow = RunRow & { readonly now: number };
+/** `written`: which of the keys, counted from 1, and its position. */
+type RowWithKeys = LoadedRow & { readonly written: readonly (readonly [key: number, position: number])[] | null };
 
 export class RunStore {
   readonly #namespace: string;
@@ -41,9 +47,12 @@ export class RunStore {
   }
 
   /** The row as it is, with the store's clock; null when there is no such run. */
-  async load(queries: Queries, runId: string, outsideKey: string | null = null): Promise<LoadedRun | null> {
-    const hash = outsideKey === null ? null : hashOfKey(outsideKey);
-    return this.#loaded(queries, this.#sql.byId, [this.#storedNamespace, toStoredText(runId), hash]);
+  async load(queries: Queries, runId: string, outsideKeys: readonly string[] = []): Promise<LoadedRun | null> {
+    const values = [this.#storedNamespace, toStoredText(runId), byteStrings(outsideKeys, hashOfKey)];
+    const [row] = await queries.read<RowWithKeys>(this.#sql.byId, values);
+    if (row === undefined) return null;
+    const written = (row.written ?? []).map(([number, position]) => [outsideKeys[number - 1] ?? "", position] as const);
+    return this.#loaded(row, written.length === 0 ? noKeys : new Map(written));
   }
 
   /** {@link load} for several runs in one statement; the answers are in the order of the keys. */
@@ -53,14 +62,20 @@ export class RunStore {
       texts(keys, ({ runId }) => toStoredText(runId)),
       byteStrings(keys, ({ outsideKey }) => (outsideKey === null ? null : hashOfKey(outsideKey))),
     ];
-    const rows = await queries.read<LoadedRow & { readonly index: number }>(this.#sql.byIds, values);
-    const loaded = new Map(rows.map((row) => [row.index, this.#loadedRow(row)]));
-    return keys.map((_, index) => loaded.get(index + 1) ?? null);
+    const rows = await queries.read<IndexedRow>(this.#sql.byIds, values);
+    const loaded = new Map(rows.map((row) => [row.index, row]));
+    return keys.map(({ outsideKey }, index) => {
+      const row = loaded.get(index + 1);
+      if (row === undefined) return null;
+      const position = row.written_before;
+      return this.#loaded(row, outsideKey === null || position === null ? noKeys : new Map([[outsideKey, position]]));
+    });
   }
 
   /** The run that holds a key. */
   async loadByKey(queries: Queries, key: string): Promise<LoadedRun | null> {
-    return this.#loaded(queries, this.#sql.byKey, [this.#storedNamespace, hashOfKey(key), null]);
+    const [row] = await queries.read<LoadedRow>(this.#sql.byKey, [this.#storedNamespace, hashOfKey(key)]);
+    return row === undefined ? null : this.#loaded(row, noKeys);
   }
 
   /** Keeps every other writer of a run waiting until the transaction ends. */
@@ -68,13 +83,8 @@ export class RunStore {
     await queries.read(this.#sql.lock, [this.#storedNamespace, toStoredText(runId)]);
   }
 
-  async #loaded(queries: Queries, sql: string, values: readonly unknown[]): Promise<LoadedRun | null> {
-    const [row] = await queries.read<LoadedRow>(sql, values);
-    return row === undefined ? null : this.#loadedRow(row);
-  }
-
-  #loadedRow(row: LoadedRow): LoadedRun {
-    return { stored: versionedRun(row, this.#namespace), storeNow: row.now, writtenBefore: row.written_before };
+  #loaded(row: LoadedRow, writtenBefore: WrittenKeys): LoadedRun {
+    return { stored: versionedRun(row, this.#namespace), storeNow: row.now, writtenBefore };
   }
 
   async now(queries: Queries): Promise<number> {
@@ -124,6 +134,8 @@ export class RunStore {
   }
 }
 
+type IndexedRow = LoadedRow & { readonly index: number; readonly written_before: number | null };
+
 interface TokenRow {
   readonly token_hash: string;
   readonly run_id: string;
@@ -132,17 +144,18 @@ interface TokenRow {
 }
 
 function statements(schema: string) {
-  const columns = (keyHash: string) => `${runColumns}, ${schema}.store_now() AS now, (SELECT e.position
-FROM ${schema}.events e
-WHERE e.namespace = r.namespace AND e.run_id = r.run_id AND e.key_hash = ${keyHash}) AS written_before`;
-  const load = `SELECT ${columns("$3::bytea")} FROM ${schema}.runs r`;
+  const columns = `${runColumns}, ${schema}.store_now() AS now`;
+  const writtenBy = `SELECT e.position FROM ${schema}.events e
+WHERE e.namespace = r.namespace AND e.run_id = r.run_id AND e.key_hash = k.key_hash`;
   return {
-    byId: `${load} WHERE r.namespace = $1 AND r.run_id = $2`,
     // A seek for each, whatever the planner thinks of their number.
-    byIds: `SELECT k.index, ${columns("k.key_hash")}
+    byId: `SELECT ${columns}, (SELECT json_agg(json_build_array(k.index, e.position))
+FROM unnest($3::bytea[]) WITH ORDINALITY AS k(key_hash, index), LATERAL (${writtenBy} LIMIT 1) AS e) AS written
+FROM ${schema}.runs r WHERE r.namespace = $1 AND r.run_id = $2`,
+    byIds: `SELECT k.index, ${columns}, (${writtenBy}) AS written_before
 FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k(run_id, key_hash, index),
 LATERAL (SELECT * FROM ${schema}.runs WHERE namespace = $1 AND run_id = k.run_id LIMIT 1) AS r`,
-    byKey: `${load} WHERE r.namespace = $1 AND r.key_hash = $2`,
+    byKey: `SELECT ${columns} FROM ${schema}.runs r WHERE r.namespace = $1 AND r.key_hash = $2`,
     lock: `SELECT 1 FROM ${schema}.runs r WHERE r.namespace = $1 AND r.run_id = $2 FOR UPDATE`,
     now: `SELECT ${schema}.store_now() AS now`,
     tokens: `SELECT token_hash, run_id, correlation_id, position FROM ${schema}.hook_tokens

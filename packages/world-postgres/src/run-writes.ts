@@ -4,7 +4,6 @@
  * Owns: what is sent. What a change is judged by and what its answers mean, is said in `run-changes.ts`; which changes
  * travel together, in `write-lane.ts`.
  */
-import { invariant } from "@perdure/errors";
 import type { Admitted, JobChanges, JobDelivery, LogEvent, RunRecord, StepJob } from "@perdure/world";
 import { bigIntegers, booleans, byteStrings, doubles, integers, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
@@ -123,26 +122,27 @@ const parameterNames = [
   "token_takers",
   "token_positions",
   "taken_changes",
+  "drops_jobs",
   "jobs_reported",
   "job_attempts",
   "job_deliveries",
   "retry_attempts",
   "retry_times",
-  "drops_jobs",
+  "report_changes",
   "jobs_added",
   "job_steps",
   "job_positions",
   "job_times",
   "added_changes",
   "event_epochs",
-  "event_keys",
-  "event_key_hashes",
   "event_changes",
   "positions",
   "types",
   "correlation_ids",
   "ats",
   "causes",
+  "event_keys",
+  "event_key_hashes",
   "data",
   "payloads",
 ] as const;
@@ -244,34 +244,38 @@ function tokenColumns(changes: readonly RunChange[]) {
   };
 }
 
-/** The job that a change reports on: the delivery that is over, and the next attempt if there is to be one. */
+/** A job that a change reports on: the delivery that is over, and the next attempt if there is to be one. */
 interface JobReport {
   readonly over: JobDelivery;
   readonly next: StepJob | null;
 }
 
-function reportOf({ jobs }: RunChange): JobReport | null {
-  if (jobs === null) return null;
+/** In the order of the steps' ids, in which their rows are locked. */
+function reportsOf({ jobs }: RunChange): readonly JobReport[] {
+  if (jobs === null || jobs.done.length + jobs.retried.length === 0) return [];
+  const done = jobs.done.map((over) => ({ over, next: null }));
   const retried = jobs.retried.map(({ failed, next }) => ({ over: failed, next }));
-  const reports: readonly JobReport[] = [...jobs.done.map((over) => ({ over, next: null })), ...retried];
-  invariant(reports.length <= 1, "an append reports on one job at most");
-  return reports[0] ?? null;
+  return [...done, ...retried].sort((a, b) => compareTexts(a.over.correlationId, b.over.correlationId));
 }
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 /** Nulls where there is nothing, as mostly. */
 function jobColumns(changes: readonly RunChange[]) {
   const added: Of<StepJob>[] = [];
-  for (const [index, { jobs }] of changes.entries()) {
-    for (const job of jobs?.added ?? []) added.push([index + 1, job]);
+  const reports: Of<JobReport>[] = [];
+  for (const [index, change] of changes.entries()) {
+    for (const job of change.jobs?.added ?? []) added.push([index + 1, job]);
+    for (const report of reportsOf(change)) reports.push([index + 1, report]);
   }
-  const reports = changes.map(reportOf);
   return {
-    jobs_reported: texts(reports, (report) => toStoredOrNull(report?.over.correlationId ?? null)),
-    job_attempts: integers(reports, (report) => report?.over.attempt ?? null),
-    job_deliveries: integers(reports, (report) => report?.over.delivery ?? null),
-    retry_attempts: integers(reports, (report) => report?.next?.attempt ?? null),
-    retry_times: doubles(reports, (report) => report?.next?.readyAt ?? null),
     drops_jobs: booleans(changes, ({ jobs }) => jobs?.droppedAll || null),
+    jobs_reported: textsOf(reports, ({ over }) => over.correlationId),
+    job_attempts: integers(reports, ([, { over }]) => over.attempt),
+    job_deliveries: integers(reports, ([, { over }]) => over.delivery),
+    retry_attempts: integers(reports, ([, { next }]) => next?.attempt ?? null),
+    retry_times: doubles(reports, ([, { next }]) => next?.readyAt ?? null),
+    report_changes: changesOf(reports),
     jobs_added: textsOf(added, ({ correlationId }) => correlationId),
     job_steps: textsOf(added, ({ stepId }) => stepId),
     job_positions: integers(added, ([, { position }]) => position),
@@ -280,7 +284,7 @@ function jobColumns(changes: readonly RunChange[]) {
   };
 }
 
-/** All events of an append have one writer, so epoch and key are said once for each change. */
+/** The events of a change are all a driver's of one claim, or nobody's: so the epoch is said once for each change. */
 function appendColumns(changes: readonly RunChange[]) {
   const events: LogEvent[] = [];
   const numbers: number[] = [];
@@ -290,14 +294,8 @@ function appendColumns(changes: readonly RunChange[]) {
       numbers.push(index + 1);
     }
   }
-  const keyOf = ({ append }: RunChange): string | null => append?.events[0]?.key ?? null;
   return {
     event_epochs: integers(changes, ({ append }) => append?.events[0]?.epoch ?? null),
-    event_keys: texts(changes, (change) => toStoredOrNull(keyOf(change))),
-    event_key_hashes: byteStrings(changes, (change) => {
-      const key = keyOf(change);
-      return key === null ? null : hashOfKey(key);
-    }),
     event_changes: integers(numbers, (number) => number),
     ...eventColumns(events),
   };

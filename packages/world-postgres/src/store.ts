@@ -10,6 +10,7 @@ import { ChangeSignals, type StreamWaiter } from "./change-signals.ts";
 import type { Database } from "./database.ts";
 import { type EventRow, EventRows, eventFromRow, type LogPart, type Range } from "./event-rows.ts";
 import { JobRows } from "./job-rows.ts";
+import { KeyedAppends } from "./keyed-appends.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
@@ -73,6 +74,7 @@ export class Store {
   readonly #logReads: ReadLane<LogPart, readonly EventRow[]>;
   readonly jobs: JobRows;
   readonly changes: RunChanges;
+  readonly keyedAppends: KeyedAppends;
   readonly bundles: PostgresBundles;
   readonly #purging: BackgroundPurge;
   readonly transactions: StepTransactions;
@@ -102,6 +104,7 @@ export class Store {
     this.#logReads = new ReadLane((parts) => this.events.readParts(database, parts));
     this.jobs = new JobRows(schema, namespace);
     this.changes = new RunChanges(this);
+    this.keyedAppends = new KeyedAppends(this);
     this.bundles = new PostgresBundles(database, settings);
     this.#purging = new BackgroundPurge(database, settings);
     this.transactions = new StepTransactions(settings.config, settings.location, settings.maxTransactions);

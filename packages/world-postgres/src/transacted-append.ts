@@ -1,7 +1,8 @@
 /** What came of a step, in one commit with what the step has written to the same database. */
-import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
+import { invariant, StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
 import type { AppendResult, ExecutorAppend, StepTransaction } from "@perdure/world";
-import { judgeKeyed, ownPayload } from "./postgres-log.ts";
+import { judgeKeyed } from "./keyed-judgement.ts";
+import { ownPayload } from "./postgres-log.ts";
 import type { OpenTransaction } from "./step-transactions.ts";
 import type { Store } from "./store.ts";
 import { rolledBackError } from "./store-errors.ts";
@@ -37,18 +38,20 @@ async function appendLast(
   const given = await transaction.runBody(body);
   const request = { ...given, fact: ownPayload(given.fact) };
   await transaction.finishBody();
-  const { value } = await store.changes.changeLast<AppendResult>(transaction, runId, {
-    outsideKey: request.key,
+  const { value } = await store.changes.changeLast<readonly AppendResult[]>(transaction, runId, {
+    outsideKeys: [request.key],
     missing: () => {
       throw new WorkflowRunNotFoundError(runId);
     },
-    judge: (situation) => judgeKeyed(store, request, situation),
+    judge: (situation) => judgeKeyed(store, [request], situation),
     commit: async () => {
       sent.request = request;
       await transaction.commit();
     },
   });
-  return value;
+  const [answer] = value;
+  invariant(answer !== undefined, "one request has one answer");
+  return answer;
 }
 
 /**
@@ -58,9 +61,9 @@ async function appendLast(
 async function findWritten(store: Store, runId: string, key: string): Promise<AppendResult | null> {
   return store.database.transaction(async (queries) => {
     await store.runs.lock(queries, runId);
-    const loaded = await store.runs.load(queries, runId, key);
-    const position = loaded?.writtenBefore ?? null;
-    if (loaded === null || position === null) return null;
+    const loaded = await store.runs.load(queries, runId, [key]);
+    const position = loaded?.writtenBefore.get(key);
+    if (loaded === null || position === undefined) return null;
     const events = await store.events.read(queries, runId, { after: position - 1, last: position }, null);
     const { tail } = loaded.stored.run;
     return { kind: "appended", events, tail, storeNow: loaded.storeNow, released: false };

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Store } from "../src/store.ts";
 import { cancellation, id, worker } from "./request-values.ts";
 import { withClient } from "./server.ts";
-import { completed, openStep, runId, stepId } from "./step-values.ts";
+import { completed, openStep, openSteps, runId, stepId } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -71,6 +71,48 @@ describe("results of jobs that are ready together", () => {
       { run_id: id("wrun", 5), attempt: 2, delivery: 0, owner: null },
     ]);
     expect([await typesOf(world, 3), await typesOf(world, 4)]).toEqual([[], ["step_completed"]]);
+  });
+});
+
+describe("a run with very many jobs that are ready", () => {
+  /** The runs whose jobs were taken, claim by claim, until there is none. */
+  async function takeInParts(world: World, max: number): Promise<readonly (readonly string[])[]> {
+    const parts: string[][] = [];
+    for (;;) {
+      const { jobs } = await world.steps.claim({ workerId: worker.id, steps: ["step", "another"], max });
+      if (jobs.length === 0) return parts;
+      parts.push(jobs.map(({ job }) => job.runId));
+    }
+  }
+
+  const partOf = (parts: readonly (readonly string[])[], run: number) =>
+    parts.findIndex((part) => part.includes(id("wrun", run)));
+
+  it.each([
+    { max: 10, most: 1, count: 200 },
+    { max: 1, most: 12, count: 40 },
+  ])("keeps those of other runs not waiting, $max at a time", async ({ max, most, count }) => {
+    const { world } = await worlds.open({ url: await worlds.databases.create() });
+    await openSteps(world, count, "background", 5);
+    // Runs whose ids are before and behind it.
+    for (const n of [1, 4, 8, 9]) await openStep(world, "background", n);
+    const parts = await takeInParts(world, max);
+    for (const n of [1, 4, 8, 9]) expect(partOf(parts, n)).toBeLessThan(most);
+    const taken = parts.flat();
+    expect([taken.length, taken.filter((run) => run === id("wrun", 5)).length]).toEqual([count + 4, count]);
+    expect(parts.slice(0, -1).every((part) => part.length === max)).toBe(true);
+  });
+
+  it("shares with another one, and with those whose jobs are ready later", async () => {
+    const { world } = await worlds.open({ url: await worlds.databases.create() });
+    await openSteps(world, 100, "background", 1);
+    await openSteps(world, 100, "background", 2);
+    const claim = async () =>
+      (await world.steps.claim({ workerId: worker.id, steps: ["step"], max: 10 })).jobs.map(({ job }) => job.runId);
+    const first = [...(await claim()), ...(await claim()), ...(await claim())];
+    expect(first.filter((run) => run === id("wrun", 2)).length).toBeGreaterThanOrEqual(6);
+    await openStep(world, "background", 3);
+    expect(await claim()).toContain(id("wrun", 3));
   });
 });
 

@@ -18,12 +18,20 @@ const stepCreated = (at: number, dispatch: Dispatch, n: number): NewDecision => 
 });
 
 /** A run that `worker` has claimed, whose step is open. */
-export async function openStep(world: World, dispatch: Dispatch = "inline", n = 1): Promise<void> {
+export const openStep = (world: World, dispatch: Dispatch = "inline", n = 1): Promise<void> =>
+  open(world, n, [n], dispatch);
+
+/** {@link openStep} with so many steps, numbered from 0. */
+export const openSteps = (world: World, count: number, dispatch: Dispatch, run = 1): Promise<void> =>
+  open(world, run, [...Array(count).keys()], dispatch);
+
+async function open(world: World, run: number, steps: readonly number[], dispatch: Dispatch): Promise<void> {
   await world.claims.heartbeat(worker);
   const { storeNow: at } = await world.describe();
   const started = { type: "run_started", correlationId: null, at, data: {}, payload: null } as const;
-  const eager = { worker: worker.id, facts: [started], decisions: [stepCreated(at, dispatch, n)], release: null };
-  await world.runs.create({ ...creation(n), eager });
+  const decisions = steps.map((n) => stepCreated(at, dispatch, n));
+  const eager = { worker: worker.id, facts: [started], decisions, release: null };
+  await world.runs.create({ ...creation(run), eager });
 }
 
 /** What an executor reports of a start of the step. */

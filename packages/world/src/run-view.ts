@@ -73,8 +73,8 @@ export class RunView {
   }
 
   /**
-   * A view that knows the run's row and one entity: enough to admit an outside fact about that entity, without a fold of
-   * the whole log. `events` are the entity's own, in order.
+   * A view that knows the run's row and some entities: enough to admit outside facts about those, without a fold of the
+   * whole log. `events` are the entities' own, in order.
    */
   static ofEntity(run: Pick<RunRecord, "runId" | "tail" | "lastAt" | "status">, events: Iterable<LogEvent>): RunView {
     const view = new RunView(null);

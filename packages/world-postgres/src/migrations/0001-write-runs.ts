@@ -2,15 +2,16 @@
  * `write_runs`: changes of several runs in one statement and one commit, each of them whole or not at all.
  *
  * Every parameter that ends in `_changes` says to which change, counted from 1, an element of its neighbours belongs. The
- * others have an element for each change. An array that is null stands for nulls only.
+ * others have an element for each change. An array that is null stands for nulls only. What belongs to one change stands
+ * together, and in the order of the changes.
  *
  * Answers, for each change, `written` or what kept it from writing anything: `clock` (the caller's reading of the store's
  * clock is ahead of it or too old), `stale` (the row is not the one that was judged), `exists` (run id or key are taken)
- * `tokens` (a token that was judged to be free is not) or `jobs` (the job that the change reports on is not at the delivery
+ * `tokens` (a token that was judged to be free is not) or `jobs` (a job that the change reports on is not at the delivery
  * that was judged). A change without a version creates its run.
  *
- * A change reports on one job at most. Its row is locked behind the row of the run, and whoever takes jobs locks no run, so
- * no two statements wait for each other because of jobs.
+ * The jobs that a change reports on are locked behind the row of their run, in the order in which they stand here. Whoever
+ * takes jobs locks no run and waits for no job, so no two statements wait for each other because of jobs.
  *
  * A change never spoils another one, unless the statement fails: with SQLSTATE `PDT01` when a token is taken by somebody
  * else meanwhile, or is no longer held as it was judged; with `55P03` when a lock is not to be had within
@@ -30,18 +31,22 @@ CREATE FUNCTION {schema}.write_runs(
   p_tokens_free text[], p_free_changes integer[], p_tokens_held text[], p_token_holders text[],
   p_drops_all boolean[], p_hooks_dropped text[], p_dropped_changes integer[],
   p_tokens_taken text[], p_token_takers text[], p_token_positions integer[], p_taken_changes integer[],
+  p_drops_jobs boolean[],
   p_jobs_reported text[], p_job_attempts integer[], p_job_deliveries integer[], p_retry_attempts integer[],
-  p_retry_times double precision[], p_drops_jobs boolean[],
+  p_retry_times double precision[], p_report_changes integer[],
   p_jobs_added text[], p_job_steps text[], p_job_positions integer[], p_job_times double precision[],
   p_added_changes integer[],
-  p_event_epochs integer[], p_event_keys text[], p_event_key_hashes bytea[],
+  p_event_epochs integer[],
   p_event_changes integer[], p_positions integer[], p_types text[], p_correlation_ids text[], p_ats bigint[],
-  p_causes integer[], p_data text[], p_payloads bytea[],
+  p_causes integer[], p_event_keys text[], p_event_key_hashes bytea[], p_data text[], p_payloads bytea[],
   OUT outcomes text[], OUT now bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
   held text[];
   changed integer;
+  -- Which of the reports on jobs are those of the change at hand.
+  first_report integer;
+  last_report integer := 0;
 BEGIN
   IF p_lock_timeout IS NOT NULL THEN
     PERFORM set_config('lock_timeout', p_lock_timeout, true);
@@ -73,6 +78,10 @@ BEGIN
   END IF;
 
   FOR i IN 1 .. cardinality(p_run_ids) LOOP
+    first_report := last_report + 1;
+    WHILE p_report_changes[last_report + 1] = i LOOP
+      last_report := last_report + 1;
+    END LOOP;
     CONTINUE WHEN outcomes[i] <> 'written';
     IF p_nows[i] > now OR p_nows[i] < now - p_clock_lag_max THEN
       outcomes[i] := 'clock';
@@ -94,17 +103,22 @@ BEGIN
         outcomes[i] := 'exists';
       END IF;
     ELSE
-      IF p_jobs_reported[i] IS NOT NULL THEN
+      IF last_report >= first_report THEN
         PERFORM 1 FROM {schema}.runs
           WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND version = p_versions[i] FOR UPDATE;
         IF NOT FOUND THEN
           outcomes[i] := 'stale';
           CONTINUE;
         END IF;
-        PERFORM 1 FROM {schema}.step_jobs
-          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i]
-            AND attempt = p_job_attempts[i] AND delivery = p_job_deliveries[i] AND owner IS NOT NULL FOR UPDATE;
-        IF NOT FOUND THEN
+        PERFORM 1 FROM unnest(
+            p_jobs_reported[first_report:last_report], p_job_attempts[first_report:last_report],
+            p_job_deliveries[first_report:last_report]
+          ) AS r(id, attempt, delivery), LATERAL (
+            SELECT 1 FROM {schema}.step_jobs WHERE namespace = p_namespace AND run_id = p_run_ids[i]
+              AND correlation_id = r.id AND attempt = r.attempt AND delivery = r.delivery AND owner IS NOT NULL FOR UPDATE
+          ) AS j;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed <= last_report - first_report THEN
           outcomes[i] := 'jobs';
           CONTINUE;
         END IF;
@@ -127,12 +141,6 @@ BEGIN
       END IF;
       IF p_drops_jobs[i] THEN
         DELETE FROM {schema}.step_jobs WHERE namespace = p_namespace AND run_id = p_run_ids[i];
-      ELSIF p_retry_attempts[i] IS NOT NULL THEN
-        UPDATE {schema}.step_jobs SET attempt = p_retry_attempts[i], delivery = 0, ready_at = p_retry_times[i], owner = NULL
-          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i];
-      ELSIF p_jobs_reported[i] IS NOT NULL THEN
-        DELETE FROM {schema}.step_jobs
-          WHERE namespace = p_namespace AND run_id = p_run_ids[i] AND correlation_id = p_jobs_reported[i];
       END IF;
     END IF;
   END LOOP;
@@ -162,10 +170,24 @@ BEGIN
       namespace, run_id, position, type, correlation_id, at, committed_at, cause, epoch, key, key_hash, data, payload
     )
     SELECT p_namespace, p_run_ids[e.change], e.position, e.type, e.correlation_id, e.at, p_nows[e.change], e.cause,
-      p_event_epochs[e.change], p_event_keys[e.change], p_event_key_hashes[e.change], e.data, e.payload
-    FROM unnest(p_event_changes, p_positions, p_types, p_correlation_ids, p_ats, p_causes, p_data, p_payloads)
-      AS e(change, position, type, correlation_id, at, cause, data, payload)
+      p_event_epochs[e.change], e.key, e.key_hash, e.data, e.payload
+    FROM unnest(
+      p_event_changes, p_positions, p_types, p_correlation_ids, p_ats, p_causes, p_event_keys, p_event_key_hashes,
+      p_data, p_payloads
+    ) AS e(change, position, type, correlation_id, at, cause, key, key_hash, data, payload)
     WHERE outcomes[e.change] = 'written';
+  END IF;
+  IF p_jobs_reported IS NOT NULL THEN
+    DELETE FROM {schema}.step_jobs j
+      USING unnest(p_jobs_reported, p_retry_attempts, p_report_changes) AS r(id, attempt, change)
+      WHERE outcomes[r.change] = 'written' AND r.attempt IS NULL
+        AND j.namespace = p_namespace AND j.run_id = p_run_ids[r.change] AND j.correlation_id = r.id;
+  END IF;
+  IF p_retry_attempts IS NOT NULL THEN
+    UPDATE {schema}.step_jobs j SET attempt = r.attempt, delivery = 0, ready_at = r.ready_at, owner = NULL
+      FROM unnest(p_jobs_reported, p_retry_attempts, p_retry_times, p_report_changes) AS r(id, attempt, ready_at, change)
+      WHERE outcomes[r.change] = 'written' AND r.attempt IS NOT NULL
+        AND j.namespace = p_namespace AND j.run_id = p_run_ids[r.change] AND j.correlation_id = r.id;
   END IF;
   IF p_jobs_added IS NOT NULL THEN
     INSERT INTO {schema}.step_jobs (namespace, run_id, correlation_id, step_id, position, attempt, delivery, ready_at)
