@@ -10,6 +10,13 @@ async function echoText(text: string): Promise<string> {
   return text;
 }
 
+/** The same as a job that any worker may take. */
+async function echoAnywhere(value: number): Promise<number> {
+  "use step";
+  return value;
+}
+echoAnywhere.dispatch = "background";
+
 /** No step at all. */
 export async function plain(value: number): Promise<number> {
   "use workflow";
@@ -26,6 +33,12 @@ export async function inSequence(count: number): Promise<number> {
 export async function inParallel(count: number): Promise<number> {
   "use workflow";
   const values = await Promise.all(Array.from({ length: count }, (_, index) => echo(index)));
+  return values.length;
+}
+
+export async function inBackground(count: number): Promise<number> {
+  "use workflow";
+  const values = await Promise.all(Array.from({ length: count }, (_, index) => echoAnywhere(index)));
   return values.length;
 }
 
