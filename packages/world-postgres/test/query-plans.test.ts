@@ -12,6 +12,7 @@ import {
   worker,
 } from "./request-values.ts";
 import { withClient } from "./server.ts";
+import { completed, openSteps } from "./step-values.ts";
 import { type OpenedWorld, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -47,6 +48,9 @@ INSERT INTO perdure.stream_chunks (namespace, run_id, name, index, payload)
 SELECT 'default', 'crowd_' || n, 's1', i, 'xx' FROM generate_series(1, 5000) AS n, generate_series(0, 2) AS i;
 INSERT INTO perdure.stream_writers (namespace, run_id, name, writer_hash, attempt, delivery, n, first)
 SELECT 'default', 'crowd_' || n, 's1', 'w', 1, 1, 1, 0 FROM generate_series(1, 5000) AS n;
+INSERT INTO perdure.step_jobs (namespace, run_id, correlation_id, step_id, position, attempt, delivery, ready_at, owner)
+SELECT 'default', 'crowd_' || n % 50, 'step_' || n, 'step ' || n % 7, n, 1, 1, CASE WHEN n % 7 = 1 THEN 1e15 ELSE n END,
+  CASE WHEN n % 300 = 1 THEN 'lost ' || n % 4 END FROM generate_series(1, 20000) AS n;
 ANALYZE`;
 
 /** Everything that a world asks of the server, once. */
@@ -74,6 +78,17 @@ async function use({ store, world }: OpenedWorld): Promise<void> {
       }
     }
   }
+  await openSteps(world, 20, "background", 5);
+  await world.steps.claim({ workerId: driver.id, steps: ["step"], max: 100 });
+  for (const max of [5, 50]) await world.steps.claim({ workerId: driver.id, steps: ["step", "step 1", "step 2"], max });
+  const [first, second] = [0, 1].map((n) => ({ correlationId: id("step", n), attempt: 1, delivery: 1 }));
+  if (first === undefined || second === undefined) expect.fail("two steps were asked for");
+  await world.steps.release(driver.id, id("wrun", 5), first);
+  await world.steps.held(driver.id);
+  // From a process that does not know the run's log; the first one is nobody's, so the jobs are looked at.
+  store.cache.forget(id("wrun", 5));
+  const results = [0, 1, 2].map((n) => world.log.append(id("wrun", 5), completed(1, `job/${n}`, n)));
+  expect((await Promise.all(results)).map(({ kind }) => kind)).toEqual(["refused", "appended", "appended"]);
   await world.streams.append("crowd_1", streamBatch(outsider("w"), 2, ["a"], { name: "s1" }));
   await world.streams.read("crowd_1", "s1", { from: -2, limit: 5 });
   await world.streams.info("crowd_1", "s1");
@@ -113,6 +128,7 @@ const crowded: ReadonlySet<string> = new Set([
   "streams",
   "stream_chunks",
   "stream_writers",
+  "step_jobs",
 ]);
 
 describe("the statements of a world", () => {
@@ -132,7 +148,9 @@ describe("the statements of a world", () => {
     const due = indexesOf("FOR UPDATE SKIP LOCKED) AS due");
     const lost = indexesOf("FOR UPDATE OF r");
     const outlook = indexesOf("WITH RECURSIVE owners");
+    const inTurn = indexesOf("WITH RECURSIVE turns");
     expect([due, lost]).toEqual([[["runs_due"]], [expect.arrayContaining(["runs_by_owner"])]]);
+    expect(new Set(inTurn.flat())).toEqual(new Set(["step_jobs_by_run"]));
     expect(new Set(outlook.flat())).toEqual(new Set(["runs_due", "runs_by_owner", "workers_pkey"]));
   });
 });
@@ -140,18 +158,23 @@ describe("the statements of a world", () => {
 interface TableUse {
   readonly updates: number;
   readonly updatesInPlace: number;
+  /** How often the table was read from end to end. */
+  readonly readWhole: number;
   /** How often each index was used to find rows. */
   readonly scans: Readonly<Record<string, number>>;
 }
 
-/** What the server has counted of the table of runs, once it has counted so many updates: it does so a little later. */
-async function useOfRuns(url: string, updates: number): Promise<TableUse> {
+/** What the server has counted of a table, once it has counted so many updates: it does so a little later. */
+async function useOf(table: string, url: string, updates: number): Promise<TableUse> {
   return withClient(url, async (client) => {
     for (;;) {
-      const { rows } = await client.query(`SELECT t.n_tup_upd::integer AS updates,
+      const { rows } = await client.query(
+        `SELECT t.n_tup_upd::integer AS updates, t.seq_scan::integer AS "readWhole",
   t.n_tup_hot_upd::integer AS "updatesInPlace", json_object_agg(i.indexrelname, i.idx_scan) AS scans
 FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)
-WHERE t.schemaname = 'perdure' AND t.relname = 'runs' GROUP BY 1, 2`);
+WHERE t.schemaname = 'perdure' AND t.relname = $1 GROUP BY 1, 2, 3`,
+        [table],
+      );
       if (rows[0].updates >= updates) return rows[0];
     }
   });
@@ -176,10 +199,32 @@ describe("an append", () => {
       await Promise.all(runs.map((run) => world.runs.get(id("wrun", run))));
     }
     await world.close();
-    const { updates, updatesInPlace, scans } = await useOfRuns(url, 500);
+    const { updates, updatesInPlace, scans } = await useOf("runs", url, 500);
     expect([updates, updatesInPlace]).toEqual([500, 500]);
     const { runs_pkey: byKey = 0, ...others } = scans;
     expect(byKey).toBeGreaterThanOrEqual(1_000);
     expect(others).toEqual(Object.fromEntries(Object.keys(others).map((name) => [name, 0])));
+  });
+});
+
+describe("the results of jobs", () => {
+  it("find their jobs by the primary key, also by a plan of an empty table", async () => {
+    const url = await worlds.databases.create();
+    const { world } = await worlds.open({ url, notifications: false, maxConnections: 1 });
+    const runs = [1, 2, 3, 4];
+    const numbers = Array.from({ length: 50 }, (_, n) => n);
+    const report = (run: number, n: number) => world.log.append(id("wrun", run), completed(1, `job/${n}`, n));
+    for (const run of runs) {
+      await openSteps(world, numbers.length, "background", run);
+      const { jobs } = await world.steps.claim({ workerId: worker.id, steps: ["step"], max: 100 });
+      expect(jobs).toHaveLength(numbers.length);
+      const answers = await Promise.all(numbers.map((n) => report(run, n)));
+      expect(new Set(answers.map(({ kind }) => kind))).toEqual(new Set(["appended"]));
+    }
+    await world.close();
+    const { readWhole, scans } = await useOf("step_jobs", url, 200);
+    // Once to make each index.
+    expect(readWhole).toBe(Object.keys(scans).length);
+    expect(scans["step_jobs_pkey"]).toBeGreaterThanOrEqual(400);
   });
 });
