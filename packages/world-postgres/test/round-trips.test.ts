@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { PostgresWorldOptions } from "../src/options.ts";
 import type { Store } from "../src/store.ts";
 import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { completed, openSteps, runId } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -89,6 +90,27 @@ describe("round trips to the server", () => {
       writes: 2,
       transactions: 0,
     });
+  });
+
+  it("are three for the results of one run that are there together, and two for whoever knows its log", async () => {
+    const { world: other, url } = await openStarted();
+    await openSteps(other, 120, "background");
+    await other.steps.claim({ workerId: worker.id, steps: ["step"], max: 120 });
+    const { store, world } = await worlds.open({ url, notifications: false });
+    const report = (first: number, count: number) => () =>
+      Promise.all(
+        Array.from({ length: count }, (_, index) => first + index).map(async (n) => {
+          expect(await world.log.append(runId, completed(1, `job/${n}`, n))).toMatchObject({ kind: "appended" });
+        }),
+      );
+    expect(await countOf(store, report(0, 50))).toEqual({ reads: 2, writes: 1, transactions: 0 });
+    expect(await countOf(store, report(50, 1))).toEqual({ reads: 2, writes: 1, transactions: 0 });
+    await store.cache.viewOf(
+      { run: (await store.row(runId)) ?? expect.fail("the run was created"), version: 0 },
+      (after, last) => store.events.readHeads(store.database, runId, { after, last }),
+    );
+    expect(await countOf(store, report(51, 50))).toEqual({ reads: 1, writes: 1, transactions: 0 });
+    expect(await countOf(store, report(101, 1))).toEqual({ reads: 1, writes: 1, transactions: 0 });
   });
 
   it("are none to learn of the end of a run that this process has ended, and of its result", async () => {

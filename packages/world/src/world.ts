@@ -222,7 +222,8 @@ export interface ReleaseRequest {
 export interface WorldSteps {
   /**
    * Take jobs that are ready and at nobody: those of workers that are no longer alive first, then the longest ready
-   * first. Each is another delivery. The worker has beaten before.
+   * first. Each is another delivery. The worker has beaten before. When more are ready than it takes, a world may take some
+   * of runs in turn, so that no job waits behind all those of another run.
    */
   claim(request: JobClaimRequest): Promise<JobClaimResult>;
   /** Every job that the worker has taken and that has no result yet. A body whose job is missing here is to stop. */
