@@ -1,5 +1,5 @@
 /** The `step_jobs` table: attempts of background steps that wait for a worker, or are at one. */
-import type { Heartbeat, JobChanges, StepJob } from "@perdure/world";
+import type { Heartbeat, JobChanges, JobTurn, StepJob } from "@perdure/world";
 import { sumOf } from "./row-sum.ts";
 import { allRows, type DatabaseSync, firstRow, type StatementSync } from "./sqlite.ts";
 
@@ -36,6 +36,8 @@ export class JobRows {
   readonly #lost: StatementSync;
   readonly #held: StatementSync;
   readonly #owners: StatementSync;
+  readonly #readyOf: StatementSync;
+  readonly #nextRun: StatementSync;
   readonly #firstReadyAt: StatementSync;
   readonly #remove: StatementSync;
   readonly #removeAll: StatementSync;
@@ -49,6 +51,8 @@ export class JobRows {
     this.#find = db.prepare(`${jobs} WHERE rid = ? AND correlation_id = ?`);
     const ready = "namespace_id = ? AND step_id = ? AND owner IS NULL";
     this.#ready = db.prepare(`${jobs} WHERE ${ready} AND ready_at <= ? ORDER BY ready_at, rid, position LIMIT ?`);
+    this.#readyOf = db.prepare(`${jobs} WHERE ${ready} AND rid = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?`);
+    this.#nextRun = db.prepare(`SELECT rid FROM step_jobs WHERE ${ready} AND rid > ? ORDER BY rid LIMIT 1`);
     this.#firstReadyAt = db.prepare(`SELECT ready_at FROM step_jobs WHERE ${ready} ORDER BY ready_at LIMIT 1`);
     this.#lost = db.prepare(
       `${jobs} WHERE namespace_id = ? AND owner = ? AND step_id IN (SELECT value FROM json_each(?)) ORDER BY rid LIMIT ?`,
@@ -89,6 +93,37 @@ WHERE j.namespace_id = ? AND j.owner IS NOT NULL`);
   /** Jobs of a step that are at nobody and may be taken, the longest ready first. */
   ready(stepId: string, storeNow: number, limit: number): readonly StoredJob[] {
     return storedJobs(allRows(this.#ready, this.#namespaceId, stepId, storeNow, limit));
+  }
+
+  /**
+   * Jobs of the next so many runs that have any of these steps at nobody: the longest ready of each, and as many of each,
+   * about as many as runs in all. `last`: the last run that has had its turn; null: there is none behind those.
+   */
+  inTurn(
+    steps: readonly string[],
+    storeNow: number,
+    { after, runs }: JobTurn<number>,
+  ): { readonly jobs: readonly StoredJob[]; readonly last: number | null } {
+    const rids: number[] = [];
+    for (let rid = after ?? 0; rids.length < runs; ) {
+      rid = Math.min(...steps.map((stepId) => this.#runBehind(stepId, rid)));
+      if (rid === Number.POSITIVE_INFINITY) break;
+      rids.push(rid);
+    }
+    const share = Math.ceil(runs / rids.length);
+    const jobs = rids.flatMap((rid) => {
+      const ready = steps.flatMap((stepId) =>
+        storedJobs(allRows(this.#readyOf, this.#namespaceId, stepId, rid, storeNow, share)),
+      );
+      return ready.sort((a, b) => a.job.readyAt - b.job.readyAt).slice(0, share);
+    });
+    return { jobs, last: rids.length < runs ? null : (rids.at(-1) ?? null) };
+  }
+
+  /** The next run that has a job of a step at nobody; infinity: there is none. */
+  #runBehind(stepId: string, rid: number): number {
+    const row = firstRow(this.#nextRun, this.#namespaceId, stepId, rid) as Pick<JobRow, "rid"> | undefined;
+    return row?.rid ?? Number.POSITIVE_INFINITY;
   }
 
   /** When the first job of a step that is at nobody is ready; null when there is none. */

@@ -8,10 +8,12 @@ import {
   type JobClaimRequest,
   type JobClaimResult,
   type JobDelivery,
+  JobTurns,
   type LogEvent,
   ownerState,
   returnJob,
   type StepJob,
+  sharedOut,
   takeJob,
   type WorldSteps,
 } from "@perdure/world";
@@ -20,11 +22,12 @@ import type { FoundRun } from "./run-rows.ts";
 import { type Announce, changeOf, type Store } from "./store.ts";
 
 export function localSteps(store: Store): WorldSteps {
+  const turns = new JobTurns<number>();
   return {
     async claim(request) {
       store.addOwnWorker(request.workerId);
       const idle = await store.read(() => nothingToClaim(store, request));
-      return idle ?? store.write((announce) => claimJobs(store, request, announce));
+      return idle ?? store.write((announce) => claimJobs(store, request, turns, announce));
     },
     held: (workerId) => store.read(() => heldJobs(store, workerId)),
     release: (workerId, runId, delivery) =>
@@ -40,12 +43,16 @@ function nothingToClaim(store: Store, { steps, max }: JobClaimRequest): JobClaim
   return max > 0 && mayTake ? null : { jobs: [], storeNow, nextReadyAt };
 }
 
-function claimJobs(store: Store, { workerId, steps, max }: JobClaimRequest, announce: Announce): JobClaimResult {
+function claimJobs(
+  store: Store,
+  { workerId, steps, max }: JobClaimRequest,
+  turns: JobTurns<number>,
+  announce: Announce,
+): JobClaimResult {
   const storeNow = store.settings.now();
   const jobs: ClaimedJob[] = [];
   const lost = lostOwners(store, storeNow).flatMap((owner) => store.jobs.lostBy(owner, steps, max + 1));
-  const ready = steps.flatMap((stepId) => store.jobs.ready(stepId, storeNow, max));
-  ready.sort((a, b) => a.job.readyAt - b.job.readyAt);
+  const ready = readyJobs(store, { steps, storeNow, max: max - lost.length }, turns);
   for (const stored of [...lost, ...ready].slice(0, max)) {
     const owner = stored.job.owner === null ? "none" : "dead";
     if (!stored.isDamaged && !isJobReady(withRun(stored, ""), owner, storeNow)) continue;
@@ -53,6 +60,24 @@ function claimJobs(store: Store, { workerId, steps, max }: JobClaimRequest, anno
     if (taken !== null) jobs.push(taken);
   }
   return { jobs, storeNow, nextReadyAt: lost.length > max ? storeNow : nextReady(store, steps) };
+}
+
+interface Wanted {
+  readonly steps: readonly string[];
+  readonly storeNow: number;
+  readonly max: number;
+}
+
+/** What is at nobody and ready: the longest ready first, and where that is not all, half of it of runs in turn. */
+function readyJobs(store: Store, { steps, storeNow, max }: Wanted, turns: JobTurns<number>): readonly StoredJob[] {
+  if (max <= 0) return [];
+  const longest = steps.flatMap((stepId) => store.jobs.ready(stepId, storeNow, max));
+  longest.sort((a, b) => a.job.readyAt - b.job.readyAt);
+  const turn = turns.next(max);
+  if (longest.length < max || turn.runs === 0) return longest;
+  const { jobs, last } = store.jobs.inTurn(steps, storeNow, turn);
+  turns.had(last);
+  return sharedOut(longest, jobs, { ...turn, max }, ({ rid, job }) => `${job.position} ${rid}`);
 }
 
 /** Null: the job, its call or its run is damaged. */

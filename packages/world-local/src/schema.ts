@@ -10,6 +10,7 @@ import { initial } from "./migrations/0001-initial.ts";
 import { sums } from "./migrations/0002-sums.ts";
 import { streams } from "./migrations/0003-streams.ts";
 import { jobs } from "./migrations/0004-jobs.ts";
+import { jobsByRun } from "./migrations/0005-jobs-by-run.ts";
 import { sumOf } from "./row-sum.ts";
 import type { DatabaseSync } from "./sqlite.ts";
 import { damagedFileError, foreignFileError, newerVersionError, sqlite, sqliteCode } from "./store-errors.ts";
@@ -23,7 +24,7 @@ export interface Migration {
 }
 
 /** In ascending order. Never edit one that was released: append the next. */
-export const migrations: readonly Migration[] = [initial, sums, streams, jobs];
+export const migrations: readonly Migration[] = [initial, sums, streams, jobs, jobsByRun];
 
 /** The newest schema version that this code reads and writes. */
 export const schemaVersion = migrations.length;

@@ -1,5 +1,5 @@
 /** The `step_jobs` table: attempts of background steps that wait for a worker, or are at one. */
-import type { StepJob } from "@perdure/world";
+import type { JobTurn, StepJob } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { fromStoredOrNull, fromStoredText, toStoredOrNull, toStoredText } from "./stored-text.ts";
 
@@ -28,13 +28,10 @@ type LockedRow = JobRow & {
   readonly lease_ms: number | null;
 };
 
-/** How many runs are to have their turn, behind which one. Ids of runs are as they are stored. */
-export interface Turn {
-  readonly after: string;
-  readonly runs: number;
-}
-
-/** `last`: the last run that has had its turn, also if nothing of it was ready; null: there is none behind those. */
+/**
+ * `last`: the last run that has had its turn, also if nothing of it was ready, as its id is stored; null: there is none behind
+ * those.
+ */
 export interface RunsInTurn {
   readonly jobs: readonly LockedJob[];
   readonly last: string | null;
@@ -104,8 +101,13 @@ export class JobRows {
    * Locks jobs of the next so many runs that have any of these steps at nobody, in the order of the runs' ids: the longest
    * ready of each, and as many of each, about as many as runs in all.
    */
-  async lockInTurn(queries: Queries, steps: readonly string[], storeNow: number, turn: Turn): Promise<RunsInTurn> {
-    const values = [this.#namespace, steps.map(toStoredText), storeNow, turn.after, turn.runs];
+  async lockInTurn(
+    queries: Queries,
+    steps: readonly string[],
+    storeNow: number,
+    turn: JobTurn<string>,
+  ): Promise<RunsInTurn> {
+    const values = [this.#namespace, steps.map(toStoredText), storeNow, turn.after ?? "", turn.runs];
     const rows = await queries.read<TurnRow>(this.#sql.inTurn, values);
     const jobs = rows.flatMap((row) => (row.step_id === null ? [] : [lockedJob(row)]));
     const last = rows.at(-1);

@@ -5,20 +5,22 @@ import {
   type JobClaimRequest,
   type JobClaimResult,
   type JobDelivery,
+  JobTurns,
   ownerState,
   returnJob,
   type StepJob,
+  sharedOut,
   takeJob,
   type WorldSteps,
 } from "@perdure/world";
 import type { Queries } from "./database.ts";
-import type { LockedJob, Turn } from "./job-rows.ts";
+import type { LockedJob } from "./job-rows.ts";
 import type { Store } from "./store.ts";
 import { fromStoredText } from "./stored-text.ts";
 import { heartbeat } from "./worker-rows.ts";
 
 export function postgresSteps(store: Store): WorldSteps {
-  const turns = new JobTurns();
+  const turns = new JobTurns<string>();
   return {
     claim: (request) =>
       store.call(() => {
@@ -34,7 +36,7 @@ export function postgresSteps(store: Store): WorldSteps {
 async function claim(
   store: Store,
   { workerId, steps, max }: JobClaimRequest,
-  turns: JobTurns,
+  turns: JobTurns<string>,
 ): Promise<JobClaimResult> {
   const { storeNow, nextReadyAt, owners } = await store.jobs.outlook(store.database, steps);
   store.clock.learn(storeNow);
@@ -66,42 +68,20 @@ interface Wanted {
   readonly max: number;
 }
 
-/**
- * Locks what is ready, the longest ready first. Where that is not all, half of what is taken is of runs in turn: the other
- * half keeps any job from waiting for ever, and this half keeps jobs from waiting behind all those of another run.
- */
+/** Locks what is ready: the longest ready first, and where that is not all, half of it of runs in turn. */
 async function lockReady(
   store: Store,
   queries: Queries,
   { steps, storeNow, max }: Wanted,
-  turns: JobTurns,
+  turns: JobTurns<string>,
 ): Promise<readonly LockedJob[]> {
+  if (max <= 0) return [];
   const longest = await store.jobs.lockReady(queries, steps, storeNow, max);
-  const turn = turns.next(Math.max(0, max));
+  const turn = turns.next(max);
   if (longest.length < max || turn.runs === 0) return longest;
   const { jobs, last } = await store.jobs.lockInTurn(queries, steps, storeNow, turn);
   turns.had(last);
-  const chosen = [...longest.slice(0, max - turn.runs), ...jobs, ...longest];
-  return [...new Map(chosen.map((each) => [placeOf(each), each])).values()];
-}
-
-const placeOf = ({ job }: LockedJob): string => `${job.position} ${job.runId}`;
-
-/** Which runs are to have their turn next. */
-class JobTurns {
-  #after = "";
-  #claims = 0;
-
-  /** Half of so many jobs; of one job, every other time. */
-  next(max: number): Turn {
-    this.#claims += 1;
-    return { after: this.#after, runs: (max + (this.#claims % 2)) >> 1 };
-  }
-
-  /** The last run that had its turn; null: the first one is the next. */
-  had(last: string | null): void {
-    this.#after = last ?? "";
-  }
+  return sharedOut(longest, jobs, { ...turn, max }, ({ job }) => `${job.position} ${job.runId}`);
 }
 
 /** As it is now that its row is locked. */

@@ -71,6 +71,7 @@ export {
   terminalTypes,
   type WaitCreatedData,
 } from "./events.ts";
+export { type JobTurn, JobTurns, sharedOut } from "./job-turns.ts";
 export { earlier, nextWake } from "./next-wake.ts";
 export { operationName } from "./operation-name.ts";
 export type {
