@@ -76,9 +76,11 @@ LATERAL (SELECT ${headColumns}, payload FROM ${schema}.events WHERE namespace = 
   AND position > k.after AND position <= k.last ORDER BY position LIMIT k.most) AS e
 ORDER BY k.index, e.position`;
     const columns = headColumns.replaceAll(/\w+/g, "e.$&");
-    this.#at = `SELECT e.run_id, r.workflow_name, r.started_at, ${columns}, e.payload FROM unnest($2::text[], $3::integer[]) AS x(run_id, position)
-JOIN ${schema}.events e ON e.namespace = $1 AND e.run_id = x.run_id AND e.position = x.position
-JOIN ${schema}.runs r ON r.namespace = $1 AND r.run_id = x.run_id`;
+    // A seek for each, whatever the planner thinks of their number, and of what is in a log that has just become long.
+    this.#at = `SELECT x.run_id, r.workflow_name, r.started_at, ${columns}, e.payload
+FROM unnest($2::text[], $3::integer[]) AS x(run_id, position),
+LATERAL (SELECT * FROM ${schema}.events WHERE namespace = $1 AND run_id = x.run_id AND position = x.position LIMIT 1) AS e,
+LATERAL (SELECT workflow_name, started_at FROM ${schema}.runs WHERE namespace = $1 AND run_id = x.run_id LIMIT 1) AS r`;
     this.#entities = `SELECT ${headColumns} ${where} AND correlation_id = ANY ($5::text[]) ORDER BY position`;
   }
 

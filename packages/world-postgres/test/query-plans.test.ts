@@ -228,3 +228,26 @@ describe("the results of jobs", () => {
     expect(scans["step_jobs_pkey"]).toBeGreaterThanOrEqual(400);
   });
 });
+
+describe("jobs that are taken", () => {
+  it("find the calls that they are about one by one, also by a plan of a small table", async () => {
+    const url = await worlds.databases.create();
+    const { world } = await worlds.open({ url, notifications: false, maxConnections: 1 });
+    const claim = async () => (await world.steps.claim({ workerId: worker.id, steps: ["step"], max: 50 })).jobs.length;
+    await openSteps(world, 1, "background", 1);
+    expect(await claim()).toBe(1);
+    await withClient(url, (client) => client.query("ANALYZE"));
+    await openSteps(world, 1_000, "background", 2);
+    for (let taken = 0; taken < 400; taken += 50) expect(await claim()).toBe(50);
+    await world.close();
+    const { rows } = await withClient(url, async (client) => {
+      // A session has counted all that it has done once it is gone.
+      const others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+      while ((await client.query(others)).rows.length > 0);
+      return client.query(`SELECT seq_tup_read::integer + idx_tup_fetch::integer AS read FROM pg_stat_user_tables
+WHERE schemaname = 'perdure' AND relname = 'events'`);
+    });
+    expect(rows[0].read).toBeGreaterThan(400);
+    expect(rows[0].read).toBeLessThan(2_000);
+  });
+});
