@@ -46,18 +46,18 @@ async function claim(
   const isReady = nextReadyAt !== null && nextReadyAt <= storeNow;
   if (max <= 0 || (!isReady && lost.length === 0)) return { jobs: [], storeNow, nextReadyAt };
   const lostOwners = lost.map(([owner]) => owner);
-  let isMoreLost = false;
+  let isMore = false;
   const taken = await store.database.transaction(async (queries) => {
     const ofLost = await store.jobs.lockLost(queries, lostOwners, steps, max + 1);
-    isMoreLost = ofLost.length > max;
     const ready = await lockReady(store, queries, { steps, storeNow, max: max - ofLost.length }, turns);
-    const free = [...ofLost, ...ready].filter(isFree).slice(0, max);
+    isMore = ofLost.length > max || ready.isMore;
+    const free = [...ofLost, ...ready.jobs].filter(isFree).slice(0, max);
     const jobs = free.map(({ job }) => takeJob(job, workerId));
     if (jobs.length > 0) await store.jobs.replace(queries, jobs);
     return jobs;
   });
   const jobs = await withCalls(store, taken);
-  if (isMoreLost) return { jobs, storeNow, nextReadyAt: storeNow };
+  if (isMore) return { jobs, storeNow, nextReadyAt: storeNow };
   const next = await store.jobs.outlook(store.database, steps);
   return { jobs, storeNow, nextReadyAt: next.nextReadyAt };
 }
@@ -74,14 +74,16 @@ async function lockReady(
   queries: Queries,
   { steps, storeNow, max }: Wanted,
   turns: JobTurns<string>,
-): Promise<readonly LockedJob[]> {
-  if (max <= 0) return [];
-  const longest = await store.jobs.lockReady(queries, steps, storeNow, max);
+): Promise<{ readonly jobs: readonly LockedJob[]; readonly isMore: boolean }> {
+  if (max <= 0) return { jobs: [], isMore: false };
+  const longest = await store.jobs.lockReady(queries, steps, storeNow, max + 1);
+  const isMore = longest.length > max;
   const turn = turns.next(max);
-  if (longest.length < max || turn.runs === 0) return longest;
+  if (!isMore || turn.runs === 0) return { jobs: longest.slice(0, max), isMore };
   const { jobs, last } = await store.jobs.lockInTurn(queries, steps, storeNow, turn);
   turns.had(last);
-  return sharedOut(longest, jobs, { ...turn, max }, ({ job }) => `${job.position} ${job.runId}`);
+  const chosen = sharedOut(longest, jobs, { ...turn, max }, ({ job }) => `${job.position} ${job.runId}`);
+  return { jobs: chosen, isMore };
 }
 
 /** As it is now that its row is locked. */
