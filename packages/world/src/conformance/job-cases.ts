@@ -221,6 +221,37 @@ const results = [
     written(await bench.untouched(driver.runId, () => retry(driver, job, bench.now)));
     deepEqual(await bench.world.steps.held("w3"), [next.job]);
   }),
+  scenario(
+    "S2 L5: results that are sent at once are each answered for themselves, and each is written once",
+    async (bench) => {
+      const driver = await bench.drive("w1");
+      const names = Array.from({ length: 30 }, (_, index) => `step_${String(index).padStart(2, "0")}`);
+      await driver.decide(...names.map((id) => background(id)));
+      const { jobs } = await take(bench, "w2");
+      const [lost] = jobs;
+      ok(lost !== undefined);
+      equal(await bench.world.steps.release("w2", driver.runId, place(lost.job)), true);
+      const answers = await Promise.all([...jobs, ...jobs].map((job) => complete(driver, job, job.job.correlationId)));
+      for (const [index, answer] of answers.entries()) {
+        const id = jobs[index % jobs.length]?.job.correlationId ?? "";
+        if (id === lost.job.correlationId) {
+          equal(refusal(answer).kind, "entity");
+          continue;
+        }
+        const events = written(answer).events.map(({ correlationId, payload }) => [correlationId, text(payload)]);
+        deepEqual(events, [[id, id]]);
+      }
+      const log = await bench.log(driver.runId);
+      const results = log.flatMap(({ type, correlationId }) =>
+        type === "step_completed" ? [correlationId ?? ""] : [],
+      );
+      deepEqual(
+        results.toSorted(),
+        names.filter((name) => name !== lost.job.correlationId),
+      );
+      deepEqual(await heldIds(bench, "w2"), []);
+    },
+  ),
   scenario("S1: of two results of one delivery, one is written", async (bench) => {
     const driver = await withJob(bench);
     const { job } = await takeOne(bench, "w2");
