@@ -2,7 +2,7 @@
 import type { AppendRequest, AppendResult, ExecutorAppend, World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
 import type { Store } from "../src/store.ts";
-import { cancellation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { cancellation, driverAppend, hookCreated, id, payloadFor, worker } from "./request-values.ts";
 import { withClient } from "./server.ts";
 import { completed, openSteps, runId } from "./step-values.ts";
 import { failure, Worlds } from "./worlds.ts";
@@ -177,6 +177,21 @@ describe("results of one run that are there together", () => {
   });
 });
 
+describe("the driver of a run on which very much is reported", () => {
+  it("Q5: waits for one change, and not for all that waits", async () => {
+    const { world } = await openTaken(400);
+    const results = send(
+      world,
+      upTo(400).map((n) => resultOf(n)),
+    );
+    const release = { wakeAt: null };
+    const append = world.log.append(runId, driverAppend(2, 402, { decisions: [], release }));
+    const first = await Promise.race([results, append]);
+    expect(first).toMatchObject({ kind: "appended", tail: 402 + 128, released: false });
+    expect(kindsOf(await results)).toEqual(upTo(400).map(() => "appended"));
+  });
+});
+
 describe("two processes that report on one run", () => {
   it("L1 S2: leave each result once, in a log without a gap", async () => {
     const { url, store, world } = await openTaken(200);
@@ -212,16 +227,7 @@ describe("payloads of hooks that are there together", () => {
     const { store, world } = await openTaken(1);
     const at = (await world.runs.get(runId))?.lastAt ?? 0;
     const hooks = [hookCreated(1, "one", at), hookCreated(2, "two", at)];
-    const request = {
-      by: "driver",
-      epoch: 1,
-      n: 2,
-      ifTail: 3,
-      after: 3,
-      facts: [],
-      decisions: hooks,
-      release: null,
-    } as const;
+    const request = driverAppend(2, 3, { decisions: hooks, ifTail: 3 });
     expect(await world.log.append(runId, request)).toMatchObject({ kind: "appended" });
     const payloads = upTo(30).map((n) => payloadFor(1 + (n % 2), `key-${n}`, new Uint8Array([n])));
     const { answer, writes } = await roundTripsOf(store, () => send(world, payloads));
