@@ -230,7 +230,8 @@ describe("payloads of hooks that are there together", () => {
     const request = driverAppend(2, 3, { decisions: hooks, ifTail: 3 });
     expect(await world.log.append(runId, request)).toMatchObject({ kind: "appended" });
     const payloads = upTo(30).map((n) => payloadFor(1 + (n % 2), `key-${n}`, new Uint8Array([n])));
-    const { answer, writes } = await roundTripsOf(store, () => send(world, payloads));
+    const again = payloads.slice(0, 1);
+    const { answer, writes } = await roundTripsOf(store, () => send(world, [...payloads, ...again]));
     expect([new Set(kindsOf(answer)), writes]).toEqual([new Set(["appended"]), 1]);
     const received = (await logOf(world)).filter(({ type }) => type === "hook_received");
     expect(received.map(({ data, payload }) => [data, payload?.[0]])).toEqual(

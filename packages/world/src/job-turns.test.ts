@@ -18,19 +18,20 @@ describe("the turns of a claim", () => {
 });
 
 describe("what a claim takes", () => {
-  const share = (longest: string, inTurn: string, runs: number, max: number): string =>
-    sharedOut([...longest], [...inTurn], { runs, max }, (job) => job).join("");
+  const longest = [1, 2, 3, 4, 5, 6];
+  const share = (inTurn: readonly number[], runs: number, max: number): readonly number[] =>
+    sharedOut(longest, inTurn, { runs, max }, String);
 
   it("is half of the longest ready, then those of runs in turn, none of them twice", () => {
-    expect(share("abcdef", "xyz", 3, 6)).toBe("abcxyz");
-    expect(share("abcdef", "bxa", 3, 6)).toBe("abcxde");
+    expect(share([7, 8, 9], 3, 6)).toEqual([1, 2, 3, 7, 8, 9]);
+    expect(share([2, 7, 1], 3, 6)).toEqual([1, 2, 3, 7, 4, 5]);
   });
 
   it("is never less than it could be, and never more than was asked for", () => {
-    expect(share("abcdef", "", 3, 6)).toBe("abcdef");
-    expect(share("abcdef", "ab", 3, 6)).toBe("abcdef");
-    expect(share("abcdef", "vwxyz", 3, 4)).toBe("avwx");
-    expect(share("a", "x", 1, 1)).toBe("x");
-    expect(share("", "", 0, 0)).toBe("");
+    expect(share([], 3, 6)).toEqual(longest);
+    expect(share([1, 2], 3, 6)).toEqual(longest);
+    expect(share([7, 8, 9, 10, 11], 3, 4)).toEqual([1, 7, 8, 9]);
+    expect(share([7], 1, 1)).toEqual([7]);
+    expect(share([], 0, 0)).toEqual([]);
   });
 });
