@@ -76,7 +76,7 @@ const reviveAgainMs = 30_000;
 const takenPauseMs = 50;
 
 /**
- * So many runs are started at a time, enough for two statements of a store that writes many together. Whoever comes on top
+ * So many runs are started at a time, as many as a store writes together. Whoever comes on top
  * waits before its run takes its first turn: runs that have begun come to their end first, and not all of them at last.
  */
 const startsAtOnce = 128;
