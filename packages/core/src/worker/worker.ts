@@ -39,6 +39,8 @@ import { Residents } from "./residents.ts";
 import { reviveParked } from "./revive-parked.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { stepContext } from "./step-scope.ts";
+import { Turnstile } from "./turnstile.ts";
+import { startUnclaimed } from "./unclaimed-start.ts";
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -73,6 +75,12 @@ const reviveAgainMs = 30_000;
 /** Runs that are due but that others are just taking are looked for again after about this many milliseconds. */
 const takenPauseMs = 50;
 
+/**
+ * So many runs are started at a time, as many as a store writes together. Whoever comes on top
+ * waits before its run takes its first turn: runs that have begun come to their end first, and not all of them at last.
+ */
+const startsAtOnce = 128;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -85,6 +93,7 @@ export class EngineWorker {
   readonly #slots: StepSlots;
   readonly #executions: ExecutionFactory;
   readonly #background: BackgroundSteps;
+  readonly #starts = new Turnstile(startsAtOnce);
   readonly #unsubscribe: (() => void)[] = [];
   /** When a failure of the store was last told, by its code. */
   readonly #toldAt = new Map<string, number>();
@@ -153,10 +162,17 @@ export class EngineWorker {
 
   /** Start a run here: its first turn is taken before it is written. Resolves to the id of the run (X4). */
   async start(runId: string, bundle: HeldBundle, run: Omit<EagerRequest, "namespace">): Promise<string> {
-    const request = { ...run, namespace: this.#parts.namespace };
-    const drive = this.#newDrive({ runId, epoch: 1, bundle });
-    drive.begin(() => drive.machine.start(request, this.#parts.env.elapsed()));
-    return await drive.started;
+    const turn = this.#starts.enter();
+    if (turn !== null) await turn;
+    try {
+      if (turn !== null && !this.hasRoom) return await startUnclaimed(this.world, { runId, ...run });
+      const request = { ...run, namespace: this.#parts.namespace };
+      const drive = this.#newDrive({ runId, epoch: 1, bundle });
+      drive.begin(() => drive.machine.start(request, this.#parts.env.elapsed()));
+      return await drive.started;
+    } finally {
+      this.#starts.leave();
+    }
   }
 
   /** True when a start may be taken here: not stopping, a driver of runs, and room for one more claimed run. */
