@@ -81,6 +81,9 @@ const takenPauseMs = 50;
  */
 const startsAtOnce = 128;
 
+/** So many runs that hints name are remembered until the next claim: where more are due, any claim finds some. */
+const toldOfMax = 256;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -97,6 +100,8 @@ export class EngineWorker {
   readonly #unsubscribe: (() => void)[] = [];
   /** When a failure of the store was last told, by its code. */
   readonly #toldAt = new Map<string, number>();
+  /** Runs that hints named since the last claim. */
+  readonly #toldOf = new Set<string>();
   /** Claimed runs whose bundle is being fetched. */
   readonly #taking = new Map<string, Promise<void>>();
   /** An answer was lost, or a run could not be given back: this worker may hold runs that it does not drive. */
@@ -225,6 +230,7 @@ export class EngineWorker {
       return;
     }
     if (runId === null) this.#poll();
+    else if (this.#toldOf.size < toldOfMax) this.#toldOf.add(runId);
     this.#claimSoon();
   }
 
@@ -247,7 +253,9 @@ export class EngineWorker {
       const isAble = settings.role !== "execute" && registeredWorkflows().length > 0;
       const mayClaim = !this.#stopping && heartbeat.alive() && isAble;
       if (mayClaim && room > 0) {
-        const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
+        const hinted = [...this.#toldOf];
+        this.#toldOf.clear();
+        const result = await world.claims.claim({ worker: this.#workerInfo(), max: room, hinted });
         this.#clock.observe(result.storeNow, env.elapsed());
         for (const claimed of result.runs) this.#take(claimed);
         if (result.runs.length === room) pauseMs = 0;
