@@ -6,7 +6,8 @@ import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
 import { onceIn } from "perdure/once";
 import type { Pool, PoolClient } from "pg";
 import { describe, expect, it } from "vitest";
-import { inStep, nothing, ProgramDatabases, state, waitingForLock } from "./once-steps.ts";
+import { nothing, ProgramDatabases, state, waitingForLock } from "./once-databases.ts";
+import { inStep } from "./once-steps.ts";
 
 const program = new ProgramDatabases();
 

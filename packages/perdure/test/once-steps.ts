@@ -1,10 +1,7 @@
-/** Starts of steps without a run around them, and a database of the program's own to which their bodies write. */
+/** Starts of steps without a run around them, also in processes of their own, and pools whose statements can be watched. */
 import { executeStep, registerStep, stepContext, workflowInput } from "@perdure/core/simulation";
-import { TestDatabases, withClient } from "@perdure/world-postgres/testing/databases";
-import type { OnceConnection, OncePool } from "perdure/once";
-import { createOnceTable } from "perdure/once";
-import { Pool, type PoolClient } from "pg";
-import { afterEach } from "vitest";
+import { type OnceConnection, type OncePool, once } from "perdure/once";
+import type { Pool, PoolClient } from "pg";
 
 /** Which start of a step it is. What is left out is the same for all. */
 export interface Start {
@@ -39,63 +36,14 @@ export async function inStep<T>(body: () => Promise<T>, start: Start = {}): Prom
   return promise;
 }
 
-const tables = "CREATE TABLE ledger (id serial PRIMARY KEY, note text UNIQUE DEFERRABLE INITIALLY DEFERRED)";
-
-/** The program's databases of one test file, with pools that are closed when their test ends. */
-export class ProgramDatabases {
-  readonly databases = new TestDatabases();
-  readonly #pools: Pool[] = [];
-  #shared: Promise<string> | null = null;
-
-  constructor() {
-    afterEach(async () => {
-      for (const pool of this.#pools.splice(0)) await pool.end();
-    });
-  }
-
-  /** A new database with the tables of the program, and the one that remembers. */
-  async create(): Promise<string> {
-    const url = await this.databases.create();
-    await withClient(url, async (client) => {
-      await client.query(tables);
-      await createOnceTable(client);
-    });
-    return url;
-  }
-
-  pool(url: string, most = 5): Pool {
-    const pool = new Pool({ connectionString: url, max: most });
-    pool.on("error", () => {});
-    this.#pools.push(pool);
-    return pool;
-  }
-
-  /** The database that the tests of the file share, with its tables emptied. */
-  async open(most?: number): Promise<{ readonly url: string; readonly pool: Pool }> {
-    this.#shared ??= this.create();
-    const url = await this.#shared;
-    await withClient(url, (client) => client.query("TRUNCATE ledger, perdure_once"));
-    return { url, pool: this.pool(url, most) };
-  }
-}
-
-/** What the program's tables hold, and how many rows remember a result. */
-export function state(url: string) {
-  return withClient(url, async (client) => {
-    const ledger = await client.query<{ readonly note: string }>("SELECT note FROM ledger ORDER BY id");
-    const rows = await client.query<{ readonly name: string }>(
-      "SELECT name FROM perdure_once WHERE result IS NOT NULL ORDER BY name",
-    );
-    const open = await client.query("SELECT 1 FROM perdure_once WHERE result IS NULL");
-    return {
-      notes: ledger.rows.map(({ note }) => note),
-      names: rows.rows.map(({ name }) => name),
-      withoutResult: open.rows.length,
-    };
-  });
-}
-
-export const nothing = { notes: [], names: [], withoutResult: 0 };
+/** The step that is struck: one write, and its result. */
+export const charge = (pool: OncePool, note: string): Promise<string> =>
+  inStep(() =>
+    once(pool, async (tx) => {
+      await tx.query("INSERT INTO ledger (note) VALUES ($1)", [note]);
+      return note;
+    }),
+  );
 
 type Watch = (count: number, text: string, client: PoolClient) => Promise<void>;
 
@@ -122,11 +70,3 @@ export function watched(pool: Pool, before: Watch): OncePool {
 
 const textOf = (statement: unknown): string =>
   typeof statement === "string" ? statement : (statement as { readonly text: string }).text;
-
-/** Until somebody waits for the lock of a row. */
-export async function waitingForLock(url: string): Promise<void> {
-  const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-  await withClient(url, async (client) => {
-    while ((await client.query(waiting)).rows.length === 0);
-  });
-}

@@ -4,7 +4,8 @@ import { getStepMetadata, type StepTransaction } from "perdure";
 import { once, onceTableSql } from "perdure/once";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
-import { inStep, nothing, ProgramDatabases, state, waitingForLock } from "./once-steps.ts";
+import { nothing, ProgramDatabases, state, waitingForLock } from "./once-databases.ts";
+import { inStep } from "./once-steps.ts";
 
 const program = new ProgramDatabases();
 
