@@ -38,6 +38,15 @@ async function statements(pool: Pool): Promise<readonly string[]> {
   return texts;
 }
 
+/** Numbers from 0 to 1 that follow from the seed. */
+function chanceOf(seed: number): () => number {
+  let last = seed;
+  return () => {
+    last = (Math.imul(last, 1_664_525) + 1_013_904_223) >>> 0;
+    return last / 2 ** 32;
+  };
+}
+
 /** The server ends the session of a client, as it does when it shuts down, and it is gone. */
 async function endConnection(url: string, client: PoolClient): Promise<void> {
   // Known by `pg` after the connection was made, and not in its types.
@@ -123,6 +132,28 @@ it("the commit never reaches the server: the table is asked, and has nothing", a
   await withClient(url, (client) => client.query(`${idle} AND datname = current_database()`));
   await expect(running).rejects.toThrow();
   await expectOnce(url, direct, "not written", "struck");
+});
+
+it("many starts at once, whose connections are ended at random: one has written, and all have its result", async () => {
+  const { url, pool } = await program.open(8);
+  const chance = chanceOf(7);
+  let ended = 0;
+  const struck = watched(pool, async (_, __, client) => {
+    if (chance() > 0.15) return;
+    ended += 1;
+    await endConnection(url, client);
+  });
+  const start = async (note: string): Promise<string> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const result = await charge(struck, `${note}/${attempt}`).catch(() => null);
+      if (result !== null) return result;
+    }
+  };
+  const results = await Promise.all(Array.from({ length: 24 }, (_, index) => start(`start ${index}`)));
+  const { notes, names, withoutResult } = await state(url);
+  expect({ notes, names, withoutResult }).toEqual({ notes: [results[0]], names: [""], withoutResult: 0 });
+  expect(new Set(results).size).toBe(1);
+  expect(ended).toBeGreaterThan(5);
 });
 
 it("the process is killed before a statement, or after the last one", async () => {

@@ -153,6 +153,23 @@ describe("inside of a transaction of the caller's", () => {
     ]);
   });
 
+  it("a call that fails after one inside of it has failed has undone everything since its own begin", async () => {
+    const { url, pool } = await program.open();
+    await inStep(() =>
+      transact(pool, async (client) => {
+        const outer = async () => {
+          await insert(client, "outer");
+          const inner = onceIn(client, () => client.query("SELECT 1 / 0"), { name: "inner" });
+          await expect(inner).rejects.toMatchObject({ code: "22012" });
+          throw new RangeError("outer");
+        };
+        await expect(onceIn(client, outer, { name: "outer" })).rejects.toThrow("outer");
+        await insert(client, "after");
+      }),
+    );
+    expect(await state(url)).toEqual({ ...nothing, notes: ["after"] });
+  });
+
   it("two calls of one name are refused, in one transaction and in two", async () => {
     const { url, pool } = await program.open();
     const twice = { code: "INVALID_ARGUMENT", where: { runId: "wrun_1", step: "charge" } };

@@ -1,6 +1,9 @@
 /** The table that remembers what steps have written: how it is made, and how its old rows go. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { onceExports } from "@perdure/compiler/contract";
 import { withClient } from "@perdure/world-postgres/testing/databases";
-import { createOnceTable, once, purgeOnce } from "perdure/once";
+import { createOnceTable, once, onceTableSql, purgeOnce } from "perdure/once";
 import type { ClientBase } from "pg";
 import { describe, expect, it } from "vitest";
 import { ProgramDatabases, waitingForLock } from "./once-databases.ts";
@@ -25,6 +28,17 @@ const ages = async (client: ClientBase) => {
   );
   return Object.fromEntries(rows.map((row) => [row.run_id, Number(row.count)]));
 };
+
+describe("the SQL of the table", () => {
+  it("is that of the guide", () => {
+    const guide = readFileSync(join(import.meta.dirname, "../../../docs/guides/transactions.md"), "utf8");
+    expect(guide).toContain(`\`\`\`sql\n${onceTableSql()}\`\`\``);
+  });
+});
+
+it("workflow code knows every function of `perdure/once`, to say that it belongs into a step", async () => {
+  expect(Object.keys(await import("perdure/once")).toSorted()).toEqual(onceExports.toSorted());
+});
 
 describe("createOnceTable", () => {
   it("may be called by any number at once, and again", async () => {

@@ -34,8 +34,8 @@ const levels: Readonly<Record<NonNullable<OnceOptions["isolationLevel"]>, string
  * returned. When another start is at it, that one is waited for. What the body throws has undone its writes.
  *
  * The result is stored as results of steps are, in at most 1 MiB; what is returned is always a copy of it. The table
- * `perdure_once` must be there: see {@link createOnceTable}. Throws `NotInStepContextError` outside of a step, a `FatalError` for
- * two calls of one name in a step, and what the pool and the server say as it is.
+ * `perdure_once` must be there: see {@link createOnceTable}. Throws `NotInStepContextError` outside of a step, an
+ * `InvalidArgumentError` for two calls of one name in a step, and what the pool and the server say as it is.
  *
  * @example
  * async function charge(order: Order) {
@@ -75,8 +75,7 @@ export function once<T>(
 }
 
 function beginning({ isolationLevel = "read committed" }: OnceOptions): string {
-  const level = levels[isolationLevel];
-  if (level !== undefined) return `BEGIN ISOLATION LEVEL ${level} READ WRITE`;
+  if (Object.hasOwn(levels, isolationLevel)) return `BEGIN ISOLATION LEVEL ${levels[isolationLevel]} READ WRITE`;
   const expected = `one of ${Object.keys(levels).join(", ")}`;
   throw new InvalidArgumentError('once(): "isolationLevel"', expected, JSON.stringify(isolationLevel));
 }
@@ -131,7 +130,13 @@ async function inSavepoint<T>(tx: TransactionClient, use: () => Promise<T>): Pro
     await tx.query("RELEASE SAVEPOINT perdure_once");
     return result;
   } catch (error) {
-    await tx.query("ROLLBACK TO SAVEPOINT perdure_once").catch(() => {});
+    await rollBack(tx).catch(() => {});
     throw error;
   }
+}
+
+/** Released, so that a call around this one does not find it in the place of its own. */
+async function rollBack(tx: TransactionClient): Promise<void> {
+  await tx.query("ROLLBACK TO SAVEPOINT perdure_once");
+  await tx.query("RELEASE SAVEPOINT perdure_once");
 }
