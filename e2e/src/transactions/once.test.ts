@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { TestDatabases, withClient } from "@perdure/world-postgres/testing/databases";
 import { createOnceTable } from "perdure/once";
 import { expect, test } from "vitest";
-import { type Ending, Project } from "../wrong-input/project.ts";
+import { type Ending, type Program, Project } from "../wrong-input/project.ts";
 
 const worldPackage = resolve(import.meta.dirname, "../../../packages/world-postgres");
 const databases = new TestDatabases();
@@ -22,7 +22,7 @@ export const pool = new Pool({ connectionString: process.env.APP_DATABASE_URL, a
   "workflows.ts": `import { once } from "perdure/once";
 import { pool } from "./db";
 
-/** Where the process is to end: in the body, or right after its commit. */
+/** Where the process is to end, or to be suspended: in the body, or right after its commit. */
 const dieAt = process.env.DIE_AT;
 
 export async function charge(amount: number): Promise<Date> {
@@ -30,6 +30,7 @@ export async function charge(amount: number): Promise<Date> {
   const charged = await once(pool, async (tx) => {
     const { rows } = await tx.query<{ at: Date }>("INSERT INTO charges (amount) VALUES ($1) RETURNING at", [amount]);
     if (amount > 5 && dieAt === "body") process.kill(process.pid, "SIGKILL");
+    if (amount > 5 && dieAt === "suspended") process.kill(process.pid, "SIGSTOP");
     return rows[0]!.at;
   });
   if (amount > 5 && dieAt === "commit") process.kill(process.pid, "SIGKILL");
@@ -72,8 +73,10 @@ async function openProject(engine: keyof typeof engines, dispatch = "inline") {
   // A scope is a folder of its own.
   project.write({ "node_modules/@perdure/.keep": "" });
   symlinkSync(worldPackage, join(modules, "@perdure", "world-postgres"), "dir");
-  const run = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ending> =>
-    project.run(["app.ts", ...args], { env: { DATABASE_URL: url, APP_DATABASE_URL: appUrl, ...env } });
+  const begin = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Program =>
+    project.start(["app.ts", ...args], { env: { DATABASE_URL: url, APP_DATABASE_URL: appUrl, ...env } });
+  const run: (...parameters: Parameters<typeof begin>) => Promise<Ending> = (...parameters) =>
+    begin(...parameters).ended;
   const runId = async (): Promise<string> => {
     if (engine === "sqlite") return String(project.sql("SELECT run_id FROM runs")[0]?.["run_id"]);
     return withClient(url, async (client) => {
@@ -81,7 +84,7 @@ async function openProject(engine: keyof typeof engines, dispatch = "inline") {
       return rows[0]?.run_id ?? "";
     });
   };
-  return { project, appUrl, run, runId };
+  return { project, appUrl, begin, run, runId };
 }
 
 /** What was charged, and when, as the program's database has it. */
@@ -91,6 +94,13 @@ const charges = (url: string) =>
       "SELECT amount, at FROM charges ORDER BY at",
     );
     return { amounts: rows.map(({ amount }) => amount), moments: rows.map(({ at }) => at.getTime()) };
+  });
+
+/** Until a session of the database is in this state. */
+const sessionOf = (url: string, condition: string) =>
+  withClient(url, async (client) => {
+    const text = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND ${condition}`;
+    while ((await client.query(text)).rows.length === 0);
   });
 
 /** The last line that a process printed: the result of its run. */
@@ -115,6 +125,24 @@ test.each(cases)(
     expect(await charges(appUrl)).toEqual(before);
     // A body that was run again would have had another moment.
     expect(resultOf(ending)).toEqual(before.moments);
+  },
+  timeoutMs,
+);
+
+test(
+  "suspended in the body until another process has taken over: that one waits, and has the result of the first",
+  async () => {
+    const { appUrl, begin, runId } = await openProject("postgres");
+    const first = begin({ DIE_AT: "suspended" });
+    await sessionOf(appUrl, "state = 'idle in transaction'");
+    const second = begin({}, await runId());
+    await sessionOf(appUrl, "wait_event_type = 'Lock'");
+    expect((await charges(appUrl)).amounts).toEqual([5]);
+    first.child.kill("SIGCONT");
+    const results = [resultOf(await first.ended), resultOf(await second.ended)];
+    const { amounts, moments } = await charges(appUrl);
+    expect(amounts).toEqual([5, 10]);
+    expect(results).toEqual([moments, moments]);
   },
   timeoutMs,
 );
