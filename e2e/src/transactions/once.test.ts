@@ -6,13 +6,13 @@ import { cpSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TestDatabases, withClient } from "@perdure/world-postgres/testing/databases";
 import { createOnceTable } from "perdure/once";
-import { expect, test } from "vitest";
+import { expect, type TestContext, test } from "vitest";
 import { type Ending, type Program, Project } from "../wrong-input/project.ts";
 
 const worldPackage = resolve(import.meta.dirname, "../../../packages/world-postgres");
 const databases = new TestDatabases();
 
-/** A bound of liveness: nothing here is timed. */
+/** A bound of liveness: nothing here is timed. The tests run at once, for each waits until a lost worker is missed. */
 const timeoutMs = 60_000;
 
 const programOf = (dispatch: string) => ({
@@ -61,13 +61,13 @@ export default { world: postgresWorld({ url: process.env.DATABASE_URL! }) };
 `,
 };
 
-async function openProject(engine: keyof typeof engines, dispatch = "inline") {
+async function openProject({ onTestFinished }: TestContext, engine: keyof typeof engines, dispatch = "inline") {
   const [appUrl, url] = [await databases.create(), await databases.create()];
   await withClient(appUrl, async (client) => {
     await client.query("CREATE TABLE charges (amount integer, at timestamptz DEFAULT clock_timestamp())");
     await createOnceTable(client);
   });
-  const project = new Project({ ...programOf(dispatch), "perdure.config.ts": engines[engine] });
+  const project = new Project({ ...programOf(dispatch), "perdure.config.ts": engines[engine] }, onTestFinished);
   const modules = join(project.folder, "node_modules");
   symlinkSync(join(worldPackage, "node_modules", "pg"), join(modules, "pg"), "dir");
   // A scope is a folder of its own.
@@ -114,10 +114,11 @@ const cases = [
   { engine: "postgres", dispatch: "background" },
 ] as const;
 
-test.each(cases)(
+test.concurrent.for(cases)(
   "killed after the commit, step $dispatch, runs in $engine: the effect is there once, and the result is the stored one",
-  async ({ engine, dispatch }) => {
-    const { appUrl, run, runId } = await openProject(engine, dispatch);
+  { timeout: timeoutMs },
+  async ({ engine, dispatch }, context) => {
+    const { appUrl, run, runId } = await openProject(context, engine, dispatch);
     expect(await run({ DIE_AT: "commit" })).toMatchObject({ signal: "SIGKILL" });
     const before = await charges(appUrl);
     expect(before.amounts).toEqual([5, 10]);
@@ -126,13 +127,12 @@ test.each(cases)(
     // A body that was run again would have had another moment.
     expect(resultOf(ending)).toEqual(before.moments);
   },
-  timeoutMs,
 );
 
-test(
+test.concurrent(
   "suspended in the body until another process has taken over: that one waits, and has the result of the first",
-  async () => {
-    const { appUrl, begin, runId } = await openProject("postgres");
+  async (context) => {
+    const { appUrl, begin, runId } = await openProject(context, "postgres");
     const first = begin({ DIE_AT: "suspended" });
     await sessionOf(appUrl, "state = 'idle in transaction'");
     const second = begin({}, await runId());
@@ -147,10 +147,10 @@ test(
   timeoutMs,
 );
 
-test(
+test.concurrent(
   "a store of runs that was put back to an earlier state repeats its steps, and none of their effects",
-  async () => {
-    const { project, appUrl, run, runId } = await openProject("sqlite");
+  async (context) => {
+    const { project, appUrl, run, runId } = await openProject(context, "sqlite");
     expect(await run({ DIE_AT: "body" })).toMatchObject({ signal: "SIGKILL" });
     const [store, backup] = [join(project.folder, ".perdure"), join(project.folder, "backup")];
     cpSync(store, backup, { recursive: true });
