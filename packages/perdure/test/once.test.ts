@@ -1,9 +1,10 @@
 /** Steps that write once to a database in which their runs are not kept. */
+import { Pooler, poolerMissing } from "@perdure/world-postgres/testing";
 import { withClient } from "@perdure/world-postgres/testing/databases";
 import { getStepMetadata, type StepTransaction } from "perdure";
-import { once, onceTableSql } from "perdure/once";
+import { once, onceIn, onceTableSql } from "perdure/once";
 import { Client } from "pg";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { nothing, ProgramDatabases, state, waitingForLock } from "./once-databases.ts";
 import { inStep } from "./once-steps.ts";
 
@@ -389,3 +390,24 @@ describe("a body", () => {
     expect((await state(url)).notes).toEqual([]);
   });
 });
+
+// Not everybody has PgBouncer, and it is in no package of npm.
+const suffix = poolerMissing === null ? "" : ` (skipped: ${poolerMissing})`;
+
+it.skipIf(poolerMissing !== null)(
+  `a pooler that gives a session to each transaction changes nothing${suffix}`,
+  async () => {
+    const { url } = await program.open();
+    const pooler = await Pooler.before(url);
+    onTestFinished(() => pooler.stop());
+    const pool = program.pool(pooler.url(url), 12);
+    const starts = Array.from({ length: 12 }, (_, n) => inStep(() => once(pool, noting(`start ${n}`, n))));
+    const results = await Promise.all(starts);
+    expect(new Set(results).size).toBe(1);
+    expect((await state(url)).notes).toEqual([`start ${results[0]}`]);
+    const ended = inStep(() => once(pool, async (tx) => void (await tx.query("COMMIT; BEGIN"))), { stepId: "step_2" });
+    await expect(ended).rejects.toMatchObject({ code: "FATAL" });
+    const outside = inStep(() => onceIn(pool, never), { stepId: "step_3" });
+    await expect(outside).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  },
+);
