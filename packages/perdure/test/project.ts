@@ -58,6 +58,13 @@ export class Project {
     return readFileSync(join(this.folder, name), "utf8");
   }
 
+  /** Makes a package in another folder one that the project has installed. */
+  install(name: string, folder: string): void {
+    const link = join(this.folder, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(folder, link, "dir");
+  }
+
   /** Names in a folder of the project, sorted. */
   list(name: string): string[] {
     return readdirSync(join(this.folder, name)).sort();
@@ -81,6 +88,11 @@ export class Project {
   /** Runs the `perdure` command. */
   perdure(...args: readonly string[]): Promise<Ending> {
     return this.plain([join(packageFolder, "bin", "perdure.js"), ...args]);
+  }
+
+  /** Starts `perdure dev`, which starts programs of its own; their output is its output. */
+  dev(...args: readonly string[]): Program {
+    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], {});
   }
 
   #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {

@@ -1,0 +1,136 @@
+/** `perdure dev`: a program, or a server for it, until somebody ends it. */
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { join, relative } from "node:path";
+import type { DevCommand, DevOutput } from "@perdure/cli";
+import { StoreError, UsageError } from "@perdure/errors";
+import { findConfiguration } from "../project/configuration-file.ts";
+import { developedEnvironment, postgresUrlVariable } from "../project/environment.ts";
+import { openProjectServer, postgresFolder, postgresWorldAt } from "../project/named-world.ts";
+import { projectRoot } from "../project/project-root.ts";
+import { DevelopedProgram, type Ending } from "./developed-program.ts";
+import { EndSignals } from "./end-signals.ts";
+
+/** The database of the world `postgres`. */
+interface DevDatabase {
+  readonly url: string;
+  /** In the words of the first line that is printed. */
+  readonly description: string;
+  /** Resolves when it is gone without us. */
+  readonly lost: Promise<void>;
+  readonly close: () => Promise<unknown>;
+}
+
+/** What is the same for all that one command does. */
+interface Session {
+  readonly command: DevCommand;
+  readonly output: DevOutput;
+  readonly root: string;
+  readonly signals: EndSignals;
+}
+
+/**
+ * Runs the program until a signal ends it, and ends this process in the same way. The answer is the exit code. Rejects with a
+ * `PerdureError` that says what to do.
+ */
+export async function develop(command: DevCommand, output: DevOutput): Promise<number> {
+  const { entry } = command;
+  if (entry !== null && !existsSync(entry)) {
+    throw new UsageError(`There is no file "${entry}" in ${process.cwd()}.`, {
+      hint: "Name the module that the program begins with, its extension included.",
+    });
+  }
+  const signals = new EndSignals();
+  let ending: Ending;
+  try {
+    ending = await runSession({ command, output, root: projectRoot(process.cwd()), signals });
+  } finally {
+    signals.close();
+  }
+  if (ending.signal !== null) process.kill(process.pid, ending.signal);
+  return ending.code ?? 128 + (ending.signal === null ? 0 : constants.signals[ending.signal]);
+}
+
+async function runSession(session: Session): Promise<Ending> {
+  if (session.command.world !== "postgres") return await runProgram(session, null);
+  const database = await openDatabase(session.root);
+  try {
+    // Tables that are missing are no matter of the program, nor of the commands that look at its runs.
+    await migrate(database.url, session.root);
+    return await runProgram(session, database);
+  } finally {
+    await database.close();
+  }
+}
+
+async function openDatabase(root: string): Promise<DevDatabase> {
+  const given = postgresUrlVariable();
+  if (given !== null) {
+    const description = "the PostgreSQL of PERDURE_POSTGRES_URL";
+    return { url: given, description, lost: new Promise(() => undefined), close: () => Promise.resolve() };
+  }
+  const server = await openProjectServer(root);
+  const folder = relative(process.cwd(), postgresFolder(root));
+  return {
+    url: server.url,
+    description: `PostgreSQL ${server.version}, its data in ${folder}`,
+    lost: server.lost,
+    close: () => server.close(),
+  };
+}
+
+async function migrate(url: string, root: string): Promise<void> {
+  const { operations } = await postgresWorldAt(url, { root, namespace: undefined });
+  await operations.migrate({ dryRun: false });
+}
+
+async function runProgram(session: Session, database: DevDatabase | null): Promise<Ending> {
+  const { command, output, signals } = session;
+  const { early } = signals;
+  if (early !== null) return { code: null, signal: early };
+  for (const line of greeting(session, database)) output.say(line);
+  const { entry, args, world } = command;
+  if (entry === null) return await serve(session, database);
+  const environment = developedEnvironment(world, database?.url ?? null);
+  const program = new DevelopedProgram({ entry, args, environment, say: output.say });
+  signals.listen((signal) => program.leave(signal));
+  const first = await Promise.race([program.ended, lossOf(database)]);
+  if (first !== "lost") return first;
+  program.leave("SIGTERM");
+  await program.ended;
+  throw lostError(session.root);
+}
+
+/** A server without a program. */
+async function serve({ output, root, signals }: Session, database: DevDatabase | null): Promise<Ending> {
+  const told = new Promise<Ending>((resolve) => signals.listen((signal) => resolve({ code: null, signal })));
+  output.print(`${database?.url}\n`);
+  const first = await Promise.race([told, lossOf(database)]);
+  if (first === "lost") throw lostError(root);
+  return first;
+}
+
+const lossOf = (database: DevDatabase | null): Promise<"lost"> =>
+  database === null ? new Promise(() => undefined) : database.lost.then(() => "lost" as const);
+
+function lostError(root: string): StoreError {
+  return new StoreError("STORE_UNAVAILABLE", "The PostgreSQL server of this project has ended.", {
+    hint: `${join(postgresFolder(root), "server.log")} says why; its data are kept.`,
+  });
+}
+
+function greeting({ command, root }: Session, database: DevDatabase | null): string[] {
+  const { entry, world } = command;
+  const option = world === undefined ? "" : ` --world ${world}`;
+  const place = database?.description ?? worldInWords(command, root);
+  const begin = entry === null ? place : `${entry} on ${place}`;
+  const end = entry === null ? "Ctrl+C ends it" : "it starts again when one of its files changes; Ctrl+C ends it";
+  return [begin, `\`npx perdure runs list${option}\` shows the runs; ${end}`];
+}
+
+function worldInWords({ world }: DevCommand, root: string): string {
+  const cwd = process.cwd();
+  const configuration = world === undefined ? findConfiguration(cwd, root) : null;
+  if (configuration !== null) return `the world of ${relative(cwd, configuration)}`;
+  return `SQLite in ${relative(cwd, join(root, ".perdure", "perdure.db"))}`;
+}
