@@ -94,7 +94,9 @@ test(
     expect(await alone.ended).toMatchObject({ code: null, signal: "SIGINT" });
     expect(serverPid(project)).toBe(pid);
     second.child.kill("SIGTERM");
-    expect(await second.ended).toMatchObject({ code: null, signal: "SIGTERM" });
+    const ending = await second.ended;
+    expect(ending).toMatchObject({ code: null, signal: "SIGTERM" });
+    expect(ending.err).not.toContain("Error");
     expect(serverPid(project)).toBe(null);
 
     // Its data are there when it is started again.
@@ -111,17 +113,21 @@ test(
 );
 
 test(
-  "a server that ends by itself ends the program, and the error says where to look",
+  "a server that crashes is started again, and its program goes on",
   async () => {
     const project = postgresProject();
     const dev = project.dev("--world", "postgres", "app.ts");
     await dev.printed("step asked");
-    process.kill(serverPid(project) ?? 0, "SIGINT");
-    const { code, err } = await dev.ended;
-    expect(code).toBe(1);
-    expect(err).toContain(`error: The PostgreSQL server of this project has ended.
-  hint:  ${project.folder}/.perdure/postgres/server.log says why; its data are kept.
-`);
+    const pid = serverPid(project);
+    process.kill(pid ?? 0, "SIGQUIT");
+    await dev.complained("perdure: the PostgreSQL server has ended, and is started again");
+    const answering = project.dev("--world", "postgres", "answer.ts");
+    await dev.printed("result asked, granted");
+    expect(serverPid(project)).not.toBe(pid);
+    for (const program of [answering, dev]) {
+      program.child.kill("SIGINT");
+      expect(await program.ended).toMatchObject({ signal: "SIGINT" });
+    }
     expect(await project.perdure("runs", "list", "--world", "postgres")).toMatchObject({
       code: 1,
       err: `error: The PostgreSQL server of this project does not run.

@@ -96,7 +96,7 @@ export class Project {
   }
 
   #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {
-    const { NODE_OPTIONS: _options, FORCE_COLOR: _colour, ...inherited } = process.env;
+    const { NODE_OPTIONS: _options, NODE_PATH: _path, FORCE_COLOR: _colour, ...inherited } = process.env;
     const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...inherited, NO_COLOR: "1", ...env } });
     const out = new Output(child.stdout);
     const err = new Output(child.stderr);

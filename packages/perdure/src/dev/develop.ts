@@ -3,23 +3,14 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { join, relative } from "node:path";
 import type { DevCommand, DevOutput } from "@perdure/cli";
-import { StoreError, UsageError } from "@perdure/errors";
+import { UsageError } from "@perdure/errors";
 import { findConfiguration } from "../project/configuration-file.ts";
 import { developedEnvironment, postgresUrlVariable } from "../project/environment.ts";
-import { openProjectServer, postgresFolder, postgresWorldAt } from "../project/named-world.ts";
+import { postgresWorldAt } from "../project/named-world.ts";
 import { projectRoot } from "../project/project-root.ts";
+import { type DevDatabase, givenDatabase, KeptServer } from "./dev-database.ts";
 import { DevelopedProgram, type Ending } from "./developed-program.ts";
 import { EndSignals } from "./end-signals.ts";
-
-/** The database of the world `postgres`. */
-interface DevDatabase {
-  readonly url: string;
-  /** In the words of the first line that is printed. */
-  readonly description: string;
-  /** Resolves when it is gone without us. */
-  readonly lost: Promise<void>;
-  readonly close: () => Promise<unknown>;
-}
 
 /** What is the same for all that one command does. */
 interface Session {
@@ -53,30 +44,16 @@ export async function develop(command: DevCommand, output: DevOutput): Promise<n
 
 async function runSession(session: Session): Promise<Ending> {
   if (session.command.world !== "postgres") return await runProgram(session, null);
-  const database = await openDatabase(session.root);
+  const { root, output } = session;
+  const given = postgresUrlVariable();
+  const database = given === null ? await KeptServer.open(root, output.say) : givenDatabase(given);
   try {
     // Tables that are missing are no matter of the program, nor of the commands that look at its runs.
-    await migrate(database.url, session.root);
+    await migrate(database.url, root);
     return await runProgram(session, database);
   } finally {
     await database.close();
   }
-}
-
-async function openDatabase(root: string): Promise<DevDatabase> {
-  const given = postgresUrlVariable();
-  if (given !== null) {
-    const description = "the PostgreSQL of PERDURE_POSTGRES_URL";
-    return { url: given, description, lost: new Promise(() => undefined), close: () => Promise.resolve() };
-  }
-  const server = await openProjectServer(root);
-  const folder = relative(process.cwd(), postgresFolder(root));
-  return {
-    url: server.url,
-    description: `PostgreSQL ${server.version}, its data in ${folder}`,
-    lost: server.lost,
-    close: () => server.close(),
-  };
 }
 
 async function migrate(url: string, root: string): Promise<void> {
@@ -94,30 +71,23 @@ async function runProgram(session: Session, database: DevDatabase | null): Promi
   const environment = developedEnvironment(world, database?.url ?? null);
   const program = new DevelopedProgram({ entry, args, environment, say: output.say });
   signals.listen((signal) => program.leave(signal));
-  const first = await Promise.race([program.ended, lossOf(database)]);
-  if (first !== "lost") return first;
-  program.leave("SIGTERM");
-  await program.ended;
-  throw lostError(session.root);
+  try {
+    return await Promise.race([program.ended, failureOf(database)]);
+  } catch (error) {
+    program.leave("SIGTERM");
+    await program.ended;
+    throw error;
+  }
 }
 
 /** A server without a program. */
-async function serve({ output, root, signals }: Session, database: DevDatabase | null): Promise<Ending> {
+async function serve({ output, signals }: Session, database: DevDatabase | null): Promise<Ending> {
   const told = new Promise<Ending>((resolve) => signals.listen((signal) => resolve({ code: null, signal })));
   output.print(`${database?.url}\n`);
-  const first = await Promise.race([told, lossOf(database)]);
-  if (first === "lost") throw lostError(root);
-  return first;
+  return await Promise.race([told, failureOf(database)]);
 }
 
-const lossOf = (database: DevDatabase | null): Promise<"lost"> =>
-  database === null ? new Promise(() => undefined) : database.lost.then(() => "lost" as const);
-
-function lostError(root: string): StoreError {
-  return new StoreError("STORE_UNAVAILABLE", "The PostgreSQL server of this project has ended.", {
-    hint: `${join(postgresFolder(root), "server.log")} says why; its data are kept.`,
-  });
-}
+const failureOf = (database: DevDatabase | null): Promise<never> => database?.failure ?? new Promise(() => undefined);
 
 function greeting({ command, root }: Session, database: DevDatabase | null): string[] {
   const { entry, world } = command;
