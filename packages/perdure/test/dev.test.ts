@@ -79,6 +79,21 @@ describe("a change of a file", () => {
   });
 });
 
+test("a program that does not end when it is told to is killed", async () => {
+  const project = new Project({
+    "app.ts": 'process.on("SIGTERM", () => {});\nsetInterval(() => {}, 60_000);\nconsole.log("first");\n',
+    "dev.mjs": `import { DevelopedProgram } from ${JSON.stringify(new URL("../dist/dev/developed-program.js", import.meta.url).href)};
+const say = (text) => console.error(text);
+new DevelopedProgram({ entry: "app.ts", args: [], environment: { ...process.env, PERDURE_DEV: "1" }, say, graceMs: 50 });
+`,
+  });
+  const dev = project.start(["dev.mjs"]);
+  await dev.printed("first");
+  project.write({ "app.ts": 'console.log("second");\n' });
+  await dev.complained("the program is still there 0.05 s after a SIGTERM, and is killed");
+  await dev.printed("second");
+});
+
 describe("the program", () => {
   const waiting = `console.log("ready", process.argv.slice(2).join(" "), process.env["PERDURE_DEV"]);
 process.on("SIGTERM", () => {

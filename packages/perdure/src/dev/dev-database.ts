@@ -1,4 +1,5 @@
 /** The database of the world `postgres`, for as long as `perdure dev` runs. */
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { StoreError } from "@perdure/errors";
 import { openProjectServer, type ProjectServer, postgresFolder } from "../project/named-world.ts";
@@ -33,6 +34,8 @@ export class KeptServer implements DevDatabase {
   #isClosing = false;
 
   static async open(root: string, say: (text: string) => void): Promise<KeptServer> {
+    const folder = postgresFolder(root);
+    if (!existsSync(folder)) say(`making a PostgreSQL server for this project in ${relative(process.cwd(), folder)}`);
     return new KeptServer(root, say, await openProjectServer(root));
   }
 

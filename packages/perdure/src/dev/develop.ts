@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import type { DevCommand, DevOutput } from "@perdure/cli";
 import { UsageError } from "@perdure/errors";
 import { findConfiguration } from "../project/configuration-file.ts";
-import { developedEnvironment, postgresUrlVariable } from "../project/environment.ts";
+import { developedEnvironment, postgresUrlVariable, worldVariable } from "../project/environment.ts";
 import { postgresWorldAt } from "../project/named-world.ts";
 import { projectRoot } from "../project/project-root.ts";
 import { type DevDatabase, givenDatabase, KeptServer } from "./dev-database.ts";
@@ -34,7 +34,9 @@ export async function develop(command: DevCommand, output: DevOutput): Promise<n
   const signals = new EndSignals();
   let ending: Ending;
   try {
-    ending = await runSession({ command, output, root: projectRoot(process.cwd()), signals });
+    const world = command.world ?? worldVariable();
+    const onWorld = world === null ? command : { ...command, world };
+    ending = await runSession({ command: onWorld, output, root: projectRoot(process.cwd()), signals });
   } finally {
     signals.close();
   }

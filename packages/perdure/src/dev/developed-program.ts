@@ -2,7 +2,7 @@
  * A program that is being written: a process that is ended and started again when one of its files changes.
  *
  *  V1  At most one process of the program lives at a time: the next starts when the one before has ended.
- *  V2  A process that is to be replaced is asked by SIGTERM, and killed only when it is still there after `graceMs`.
+ *  V2  A process that is to be replaced is asked by SIGTERM, and killed only when it is still there after the grace.
  *  V3  A signal to us is passed on, each once, and we end as the program does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -22,10 +22,14 @@ export interface ProgramSettings {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly say: (text: string) => void;
+  /**
+   * How long a program that is to be started again may take to end. Steps that are at work when a worker is told to end have ten
+   * seconds; by default there are five more for recording them.
+   */
+  readonly graceMs?: number;
 }
 
-/** Steps that are at work when a worker is told to end have ten seconds; the rest is for recording them. */
-const graceMs = 15_000;
+const defaultGraceMs = 15_000;
 
 const isWindows = process.platform === "win32";
 const register = import.meta.resolve("perdure/register");
@@ -86,10 +90,11 @@ export class DevelopedProgram {
     }
     this.#next = "restart";
     this.#process.kill("SIGTERM");
-    this.#killer = setTimeout(() => this.#kill(), graceMs);
+    const { graceMs = defaultGraceMs } = this.#settings;
+    this.#killer = setTimeout(() => this.#kill(graceMs), graceMs);
   }
 
-  #kill(): void {
+  #kill(graceMs: number): void {
     this.#settings.say(`the program is still there ${graceMs / 1000} s after a SIGTERM, and is killed`);
     this.#process?.kill("SIGKILL");
   }

@@ -30,7 +30,7 @@ export const majorOf = (version: string): number => Number(/^\d+/.exec(version)?
  * The first programs that run here and that the data can be used with: `major` is the version that has made them, null when there
  * are none yet. Throws `StoreError` that says what to install.
  */
-export async function choosePrograms(folders: readonly string[], major: number | null): Promise<ServerPrograms> {
+export async function choosePrograms(folders: Iterable<string>, major: number | null): Promise<ServerPrograms> {
   const found: string[] = [];
   for (const folder of folders) {
     const version = await versionIn(folder);

@@ -126,11 +126,17 @@ async function prepareSite({ folder, project }: ServerPlace): Promise<Site> {
     requireReachable(real, user);
   }
   const data = dataOf(real);
-  const packaged = packagedFolder(project, real, user !== null);
-  const folders = [...installedFolders(), ...(packaged === null ? [] : [packaged])];
+  const folders = programFolders(project, real, user);
   const site = { folder: real, data, programs: await choosePrograms(folders, majorOfData(data)), user };
   if (!existsSync(data)) await createData(site);
   return site;
+}
+
+/** What is installed on the machine, then what the project has; that is only looked for, and copied, when it is needed. */
+function* programFolders(project: string, copies: string, user: ServerUser | null): Generator<string> {
+  yield* installedFolders();
+  const packaged = packagedFolder(project, copies, user !== null);
+  if (packaged !== null) yield packaged;
 }
 
 /** The version that has made the data; null when there are none. */
