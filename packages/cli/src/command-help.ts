@@ -29,8 +29,8 @@ Commands:
   postgres purge     delete runs that ended long ago
   postgres doctor    look for what will hurt later
 
-The world is the one of perdure.config.{ts,mts,js,mjs}, else .perdure/perdure.db beside the nearest package.json.
-The command is a client only: it never executes a run.
+The world is the one that --world or PERDURE_WORLD names, else the one of perdure.config.{ts,mts,js,mjs}, else
+.perdure/perdure.db beside the nearest package.json. Every command but dev is a client only: it never executes a run.
 ${exitCodes}
 Colours: off when the output is not a terminal or NO_COLOR is set.
 `,

@@ -70,7 +70,7 @@ describe("refuses", () => {
     [["dev", "--world", "local"], '"dev" needs the entry module of a program.', "perdure dev --world postgres"],
     [["dev", "app.ts", "x"], 'and also got "x"', "perdure dev app.ts -- x"],
     [["dev", "app.ts", "--wrold", "postgres"], '"dev" has no option --wrold.', 'Did you mean "--world"?'],
-    [["dev", "app.ts", "--world", "postgre"], 'There is no world "postgre".', 'Did you mean "postgres"?'],
+    [["dev", "app.ts", "--world", "lokal"], 'There is no world "lokal".', 'Did you mean "local"?'],
     [["runs", "list", "--world", "mysql"], 'There is no world "mysql".', "Known: local, postgres."],
     [["postgres", "migrat"], 'There is no command "postgres migrat".', 'Did you mean "migrate"?'],
     [["postgres", "status", "now"], '"postgres status" takes no argument', "perdure postgres status --help"],

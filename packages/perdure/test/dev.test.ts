@@ -68,6 +68,17 @@ describe("a change of a file", () => {
     await dev.printed("result mended: slow of 1, quick of 1");
   });
 
+  test("may be that a file is there which was missing", async () => {
+    const project = new Project({
+      "app.ts": 'import { part } from "./parts/part.js";\nconsole.log(part);\n',
+      "parts/x.txt": "",
+    });
+    const dev = project.dev("app.ts");
+    await dev.complained("perdure: the program has failed with exit code 1");
+    project.write({ "parts/part.ts": 'export const part: string = "there";\n' });
+    await dev.printed("there");
+  });
+
   test("counts only of a file that the program has loaded", async () => {
     const project = new Project({ "app.ts": 'import "./part";\nconsole.log("started");\n', "part.ts": "export {};\n" });
     const dev = project.dev("app.ts");

@@ -1,5 +1,4 @@
 /** The database of the world `postgres`, for as long as `perdure dev` runs. */
-import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { StoreError } from "@perdure/errors";
 import { openProjectServer, type ProjectServer, postgresFolder } from "../project/named-world.ts";
@@ -34,9 +33,7 @@ export class KeptServer implements DevDatabase {
   #isClosing = false;
 
   static async open(root: string, say: (text: string) => void): Promise<KeptServer> {
-    const folder = postgresFolder(root);
-    if (!existsSync(folder)) say(`making a PostgreSQL server for this project in ${relative(process.cwd(), folder)}`);
-    return new KeptServer(root, say, await openProjectServer(root));
+    return new KeptServer(root, say, await openProjectServer(root, say));
   }
 
   private constructor(root: string, say: (text: string) => void, server: ProjectServer) {
@@ -64,7 +61,7 @@ export class KeptServer implements DevDatabase {
       await this.#server.lost;
       if (this.#isClosing) return;
       this.#say("the PostgreSQL server has ended, and is started again");
-      this.#server = await openProjectServer(this.#root);
+      this.#server = await openProjectServer(this.#root, this.#say);
       // Closed meanwhile, or somewhere else than the program looks for it.
       if (this.#isClosing || this.#server.url !== this.url) await this.#server.close();
       if (!this.#isClosing && this.#server.url !== this.url) throw this.#movedError();

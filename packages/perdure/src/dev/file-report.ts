@@ -4,7 +4,8 @@
  * A file is reported as the loader meets it, before it is compiled, so that one which does not compile is watched as well. Files that
  * only workflow code imports are reported when its bundle is built.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { isUserFile } from "../loader/source-file.ts";
 import { takeDevMark } from "../project/environment.ts";
 
@@ -30,13 +31,16 @@ export function reportFilesToParent(): void {
 
 /** Tells the parent, if there is one, about a file of the user's own. */
 export function reportFile(path: string): void {
-  if (send === null || !isUserFile(path)) return;
-  const version = fileVersion(path);
-  if (version !== null) send({ perdureFile: path, version });
+  if (send !== null && isUserFile(path)) send({ perdureFile: path, version: fileVersion(path) });
 }
 
-/** Changes whenever the file is written or replaced; null when there is none. */
-export function fileVersion(path: string): string | null {
+/** Tells the parent where the file may appear that an import has asked for in vain. */
+export function reportMissing(paths: readonly string[]): void {
+  for (const path of paths) if (existsSync(dirname(path))) reportFile(path);
+}
+
+/** Changes whenever the file is written, replaced, removed or made. */
+export function fileVersion(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.mtimeMs} ${found.size} ${found.ino}`;
+  return found === undefined ? "absent" : `${found.mtimeMs} ${found.size} ${found.ino}`;
 }

@@ -82,7 +82,7 @@ export class FileWatch {
     const changed = [...this.#pending].filter((path) => fileVersion(path) !== this.#versions.get(path));
     this.#pending.clear();
     // What changes next is measured against this.
-    for (const path of changed) this.#versions.set(path, fileVersion(path) ?? "");
+    for (const path of changed) this.#versions.set(path, fileVersion(path));
     const [first] = changed;
     if (first !== undefined) this.#onChange(first);
   }

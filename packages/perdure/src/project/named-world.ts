@@ -2,8 +2,9 @@
  * The worlds that have a name: `perdure dev --world postgres`, `perdure runs list --world local`, `PERDURE_WORLD`. A name wins over
  * what the configuration says of the world, because who names one has chosen it for this one process.
  */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { WorldName } from "@perdure/cli";
 import { ConfigError } from "@perdure/errors";
@@ -63,10 +64,12 @@ export async function postgresWorldAt(url: string, { root, namespace }: WorldSit
   return postgresWorld(namespace === undefined ? { url } : { url, namespace });
 }
 
-/** Starts the PostgreSQL server of the project, or finds it running. */
-export async function openProjectServer(root: string): Promise<ProjectServer> {
+/** Starts the PostgreSQL server of the project, or finds it running. The first time takes a while, and is announced. */
+export async function openProjectServer(root: string, say: (text: string) => void): Promise<ProjectServer> {
   const { openProjectServer: open } = await importServer(root);
-  return await open({ folder: postgresFolder(root), project: root });
+  const folder = postgresFolder(root);
+  if (!existsSync(folder)) say(`a PostgreSQL server for this project is made in ${relative(process.cwd(), folder)}`);
+  return await open({ folder, project: root });
 }
 
 async function serverUrl(root: string): Promise<string> {
