@@ -7,7 +7,7 @@ import { Project } from "perdure/testing";
 import { expect, onTestFinished, test } from "vitest";
 
 /** A bound of liveness. */
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 
 const packageFolder = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
@@ -31,6 +31,7 @@ async function note(text: string): Promise<string> {
   "app.ts": `import { start } from "perdure/api";
 import { approval } from "./workflows";
 const run = await start(approval, ["token"], { key: "one" });
+console.log("waiting");
 console.log("result", await run.returnValue);
 `,
   "answer.ts": `import { resumeHook } from "perdure/api";
@@ -73,7 +74,7 @@ test(
   "a run outlives its program, the server and both of them killed; the last one to leave stops the server",
   async () => {
     const project = postgresProject();
-    const first = project.dev("--world", "postgres", "app.ts");
+    const first = project.dev(["--world", "postgres", "app.ts"]);
     await first.printed("step asked");
     await first.complained("perdure: app.ts on PostgreSQL ");
     expect(await runs(project)).toMatchObject([{ workflow: "approval", key: "one", status: "running" }]);
@@ -83,10 +84,10 @@ test(
     const pid = serverPid(project);
     first.child.kill("SIGKILL");
     await first.ended;
-    const alone = project.dev("--world", "postgres");
+    const alone = project.dev(["--world", "postgres"]);
     await alone.printed("postgresql://perdure:");
-    const second = project.dev("--world", "postgres", "app.ts");
-    await second.complained("app.ts on PostgreSQL");
+    const second = project.dev(["--world", "postgres", "app.ts"]);
+    await second.printed("waiting");
     expect(serverPid(project)).toBe(pid);
 
     // Who leaves first leaves the server to the other.
@@ -100,8 +101,8 @@ test(
     expect(serverPid(project)).toBe(null);
 
     // Its data are there when it is started again.
-    const third = project.dev("--world", "postgres", "app.ts");
-    await third.complained("app.ts on PostgreSQL");
+    const third = project.dev(["--world", "postgres", "app.ts"]);
+    await third.printed("waiting");
     const answer = await project.run(["answer.ts"], { PERDURE_WORLD: "postgres" });
     expect(answer).toMatchObject({ code: 0, err: "" });
     await third.printed("result asked, granted");
@@ -116,12 +117,16 @@ test(
   "a server that crashes is started again, and its program goes on",
   async () => {
     const project = postgresProject();
-    const dev = project.dev("--world", "postgres", "app.ts");
+    const dev = project.dev(["--world", "postgres", "app.ts"]);
     await dev.printed("step asked");
     const pid = serverPid(project);
     process.kill(pid ?? 0, "SIGQUIT");
-    await dev.complained("perdure: the PostgreSQL server has ended, and is started again");
-    const answering = project.dev("--world", "postgres", "answer.ts");
+    await dev.complained("perdure: the PostgreSQL server has ended and is started again");
+    await dev.complained("perdure: the PostgreSQL server runs again");
+    const { password, port } = JSON.parse(readFileSync(join(data(project), "perdure.json"), "utf8"));
+    const PERDURE_POSTGRES_URL = `postgresql://perdure:${password}@127.0.0.1:${port}/perdure`;
+    const answering = project.dev(["--world", "postgres", "answer.ts"], { PERDURE_POSTGRES_URL });
+    await answering.complained("perdure: answer.ts on the PostgreSQL of PERDURE_POSTGRES_URL");
     await dev.printed("result asked, granted");
     expect(serverPid(project)).not.toBe(pid);
     for (const program of [answering, dev]) {
@@ -137,3 +142,13 @@ test(
   },
   timeoutMs,
 );
+
+test("a server that is named and cannot be reached is told without its password", async () => {
+  const dev = postgresProject().dev(["--world", "postgres", "app.ts"], {
+    PERDURE_POSTGRES_URL: "postgresql://user:hidden@127.0.0.1:1/orders",
+  });
+  const { code, err } = await dev.ended;
+  expect(code).toBe(1);
+  expect(err).toContain("error: The store postgresql://127.0.0.1:1/orders takes no connections.");
+  expect(err).not.toContain("hidden");
+});

@@ -42,7 +42,7 @@ const count = (text: string, part: string): number => text.split(part).length - 
 describe("a change of a file", () => {
   test("lets a step at work end, and its run go on in the next process with its own workflow code", async () => {
     const project = new Project(album);
-    const dev = project.dev("app.ts");
+    const dev = project.dev(["app.ts"]);
     await dev.printed("at work");
     // Workflow code alone imports it.
     project.write({ "label.ts": 'export const label = "new";\n' });
@@ -62,7 +62,7 @@ describe("a change of a file", () => {
 
   test("starts a program again that has failed, also for a file that did not compile", async () => {
     const project = new Project({ ...album, "label.ts": "export const label = ;\n", gate: "" });
-    const dev = project.dev("app.ts");
+    const dev = project.dev(["app.ts"]);
     await dev.complained("perdure: the program has failed with exit code 1; it starts again");
     project.write({ "label.ts": 'export const label = "mended";\n' });
     await dev.printed("result mended: slow of 1, quick of 1");
@@ -73,7 +73,7 @@ describe("a change of a file", () => {
       "app.ts": 'import { part } from "./parts/part.js";\nconsole.log(part);\n',
       "parts/x.txt": "",
     });
-    const dev = project.dev("app.ts");
+    const dev = project.dev(["app.ts"]);
     await dev.complained("perdure: the program has failed with exit code 1");
     project.write({ "parts/part.ts": 'export const part: string = "there";\n' });
     await dev.printed("there");
@@ -81,7 +81,7 @@ describe("a change of a file", () => {
 
   test("counts only of a file that the program has loaded", async () => {
     const project = new Project({ "app.ts": 'import "./part";\nconsole.log("started");\n', "part.ts": "export {};\n" });
-    const dev = project.dev("app.ts");
+    const dev = project.dev(["app.ts"]);
     await dev.complained("the program has ended");
     project.write({ "other.ts": "export {};\n", "part.ts": "export const one = 1;\n" });
     await dev.complained("part.ts has changed");
@@ -115,14 +115,14 @@ setInterval(() => {}, 60_000);
 `;
 
   test("is given what stands after --, and its exit code is that of the command", async () => {
-    const dev = new Project({ "app.ts": waiting }).dev("app.ts", "--", "--help", "x");
+    const dev = new Project({ "app.ts": waiting }).dev(["app.ts", "--", "--help", "x"]);
     await dev.printed("ready --help x undefined");
     dev.child.kill("SIGTERM");
     expect(await dev.ended).toMatchObject({ code: 7, signal: null, out: "ready --help x undefined\ntold\n" });
   });
 
   test("ends with a command that is killed", async () => {
-    const dev = new Project({ "app.ts": waiting }).dev("app.ts");
+    const dev = new Project({ "app.ts": waiting }).dev(["app.ts"]);
     await dev.printed("ready");
     dev.child.kill("SIGKILL");
     // It holds the output of the command open until it has ended.

@@ -91,8 +91,8 @@ export class Project {
   }
 
   /** Starts `perdure dev`, which starts programs of its own; their output is its output. */
-  dev(...args: readonly string[]): Program {
-    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], {});
+  dev(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], env);
   }
 
   #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {

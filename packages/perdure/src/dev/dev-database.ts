@@ -60,11 +60,17 @@ export class KeptServer implements DevDatabase {
     for (;;) {
       await this.#server.lost;
       if (this.#isClosing) return;
-      this.#say("the PostgreSQL server has ended, and is started again");
+      this.#say("the PostgreSQL server has ended and is started again");
       this.#server = await openProjectServer(this.#root, this.#say);
-      // Closed meanwhile, or somewhere else than the program looks for it.
-      if (this.#isClosing || this.#server.url !== this.url) await this.#server.close();
-      if (!this.#isClosing && this.#server.url !== this.url) throw this.#movedError();
+      if (this.#isClosing) {
+        await this.#server.close();
+        return;
+      }
+      if (this.#server.url !== this.url) {
+        await this.#server.close();
+        throw this.#movedError();
+      }
+      this.#say("the PostgreSQL server runs again");
     }
   }
 
