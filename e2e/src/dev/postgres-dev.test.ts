@@ -106,6 +106,7 @@ test(
     const answer = await project.run(["answer.ts"], { PERDURE_WORLD: "postgres" });
     expect(answer).toMatchObject({ code: 0, err: "" });
     await third.printed("result asked, granted");
+    await third.complained("perdure: the program has ended");
     third.child.kill("SIGINT");
     expect((await third.ended).out).not.toContain("step asked");
     expect(serverPid(project)).toBe(null);
@@ -114,9 +115,16 @@ test(
 );
 
 test(
-  "a server that crashes is started again, and its program goes on",
+  "a server is not left half-made by an interrupt; one that crashes is started again, and its program goes on",
   async () => {
     const project = postgresProject();
+    const early = project.dev(["--world", "postgres", "app.ts"]);
+    await early.complained("perdure: a PostgreSQL server for this project is made in .perdure/postgres");
+    early.child.kill("SIGINT");
+    expect(await early.ended).toMatchObject({ code: null, signal: "SIGINT", out: "" });
+    expect(project.list(".perdure/postgres").slice(0, 2)).toEqual([".gitignore", "data"]);
+    expect(serverPid(project)).toBe(null);
+
     const dev = project.dev(["--world", "postgres", "app.ts"]);
     await dev.printed("step asked");
     const pid = serverPid(project);
@@ -130,6 +138,7 @@ test(
     await dev.printed("result asked, granted");
     expect(serverPid(project)).not.toBe(pid);
     for (const program of [answering, dev]) {
+      await program.complained("perdure: the program has ended");
       program.child.kill("SIGINT");
       expect(await program.ended).toMatchObject({ signal: "SIGINT" });
     }
