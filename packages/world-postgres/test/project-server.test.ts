@@ -1,5 +1,15 @@
 /** Which server a project gets, and what is said when there is none. */
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { arch, platform, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { StoreError } from "@perdure/errors";
@@ -98,7 +108,10 @@ test("of two who want the server at once one makes and starts it, and the last o
   await Promise.all(servers.map(({ lost }) => lost));
   expect(projectServerUrl(place.folder)).toBe(null);
 
+  const log = (): string => readFileSync(join(place.folder, "server.log"), "utf8");
+  const before = log();
   const again = await openProjectServer(place);
+  expect(log().slice(0, before.length)).toBe(before);
   expect(again.url).toBe(servers[0]?.url);
   expect(await again.close()).toBe(true);
 });

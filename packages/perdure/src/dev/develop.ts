@@ -85,7 +85,7 @@ async function runProgram(session: Session, database: DevDatabase | null): Promi
 /** A server without a program. */
 async function serve({ output, signals }: Session, database: DevDatabase | null): Promise<Ending> {
   const told = new Promise<Ending>((resolve) => signals.listen((signal) => resolve({ code: null, signal })));
-  output.print(`${database?.url}\n`);
+  if (database !== null) output.print(`${database.url}\n`);
   return await Promise.race([told, failureOf(database)]);
 }
 

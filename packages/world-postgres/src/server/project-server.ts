@@ -13,6 +13,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chownSync,
   closeSync,
   existsSync,
@@ -120,7 +121,7 @@ async function prepareSite({ folder, project }: ServerPlace): Promise<Site> {
   writeFileSync(join(folder, ".gitignore"), "*\n");
   const real = realpathSync(folder);
   const user = unprivilegedUser();
-  writeFileSync(logOf(real), "");
+  appendFileSync(logOf(real), "");
   if (user !== null) {
     for (const path of [real, logOf(real)]) chownSync(path, user.uid, user.gid);
     requireReachable(real, user);
@@ -309,7 +310,7 @@ const saidMax = 4;
 function failed({ folder, programs }: Site, name: string, cause?: unknown): StoreError {
   const said = readFileSync(logOf(folder), "utf8").trimEnd().split("\n").slice(-saidMax);
   return new StoreError("STORE_UNAVAILABLE", `${name} of PostgreSQL ${programs.version} failed.\n${said.join("\n")}`, {
-    hint: `All that it said is in ${logOf(folder)}. Without the folder ${dataOf(folder)} it begins anew.`,
+    hint: `All that it said is in ${logOf(folder)}.`,
     cause,
   });
 }
