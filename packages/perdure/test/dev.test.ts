@@ -121,6 +121,16 @@ setInterval(() => {}, 60_000);
     expect(await dev.ended).toMatchObject({ code: 7, signal: null, out: "ready --help x undefined\ntold\n" });
   });
 
+  test("hears once of an interrupt from the terminal, which goes to the whole process group", async () => {
+    const listening = 'process.on("SIGINT", () => console.log("interrupted"));\n';
+    const dev = new Project({ "app.ts": `${listening}${waiting}` }).dev(["app.ts"]);
+    await dev.printed("ready");
+    process.kill(-Number(dev.child.pid), "SIGINT");
+    await dev.printed("interrupted");
+    dev.child.kill("SIGTERM");
+    expect((await dev.ended).out).toBe("ready  undefined\ninterrupted\ntold\n");
+  });
+
   test("ends with a command that is killed", async () => {
     const dev = new Project({ "app.ts": waiting }).dev(["app.ts"]);
     await dev.printed("ready");

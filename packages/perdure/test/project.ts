@@ -90,14 +90,15 @@ export class Project {
     return this.plain([join(packageFolder, "bin", "perdure.js"), ...args]);
   }
 
-  /** Starts `perdure dev`, which starts programs of its own; their output is its output. */
+  /** Starts `perdure dev`, at the head of a process group as a shell would; the output of its programs is its output. */
   dev(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], env);
+    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], env, true);
   }
 
-  #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>>, detached = false): Program {
     const { NODE_OPTIONS: _options, NODE_PATH: _path, FORCE_COLOR: _colour, ...inherited } = process.env;
-    const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...inherited, NO_COLOR: "1", ...env } });
+    const environment = { ...inherited, NO_COLOR: "1", ...env };
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment, detached });
     const out = new Output(child.stdout);
     const err = new Output(child.stderr);
     const ended = new Promise<Ending>((resolveEnding, reject) => {
