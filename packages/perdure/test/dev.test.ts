@@ -106,12 +106,12 @@ new DevelopedProgram({ entry: "app.ts", args: [], environment: { ...process.env,
 });
 
 describe("the program", () => {
-  const waiting = `console.log("ready", process.argv.slice(2).join(" "), process.env["PERDURE_DEV"]);
-process.on("SIGTERM", () => {
+  const waiting = `process.on("SIGTERM", () => {
   console.log("told");
   process.exit(7);
 });
 setInterval(() => {}, 60_000);
+console.log("ready", process.argv.slice(2).join(" "), process.env["PERDURE_DEV"]);
 `;
 
   test("is given what stands after --, and its exit code is that of the command", async () => {
