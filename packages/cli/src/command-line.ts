@@ -10,9 +10,27 @@ export type Command =
   | ShowCommand
   | CancelCommand
   | UnparkCommand
-  | StoreCommand;
+  | StoreCommand
+  | DevCommand;
 
-export interface ListCommand {
+/** The worlds that a command line can name; without a name it is the configured one. */
+export type WorldName = "local" | "postgres";
+
+/** What every command but `help` can be given. */
+interface OnWorld {
+  readonly world?: WorldName;
+}
+
+/** Runs a program while it is being written. */
+export interface DevCommand extends OnWorld {
+  readonly name: "dev";
+  /** The program's entry module; null: only the server of the world is wanted. */
+  readonly entry: string | null;
+  /** What the program is given. */
+  readonly args: readonly string[];
+}
+
+export interface ListCommand extends OnWorld {
   readonly name: "runs list";
   readonly status: RunStatus | null;
   /** Name or id of a workflow. */
@@ -23,7 +41,7 @@ export interface ListCommand {
   readonly json: boolean;
 }
 
-export interface ShowCommand {
+export interface ShowCommand extends OnWorld {
   readonly name: "runs show";
   readonly runId: string;
   readonly json: boolean;
@@ -31,13 +49,13 @@ export interface ShowCommand {
   readonly data: boolean;
 }
 
-export interface CancelCommand {
+export interface CancelCommand extends OnWorld {
   readonly name: "runs cancel";
   readonly runId: string;
   readonly reason: string | null;
 }
 
-export interface UnparkCommand {
+export interface UnparkCommand extends OnWorld {
   readonly name: "runs unpark";
   readonly runId: string;
 }
@@ -45,18 +63,18 @@ export interface UnparkCommand {
 /** What is done with the store itself, by those who operate it. */
 export type StoreCommand = MigrateCommand | StatusCommand | PurgeCommand | DoctorCommand;
 
-export interface MigrateCommand {
+export interface MigrateCommand extends OnWorld {
   readonly name: "postgres migrate";
   readonly dryRun: boolean;
   readonly json: boolean;
 }
 
-interface StatusCommand {
+interface StatusCommand extends OnWorld {
   readonly name: "postgres status";
   readonly json: boolean;
 }
 
-export interface PurgeCommand {
+export interface PurgeCommand extends OnWorld {
   readonly name: "postgres purge";
   readonly olderThanMs: number;
   readonly status: EndedStatus | null;
@@ -64,12 +82,15 @@ export interface PurgeCommand {
   readonly json: boolean;
 }
 
-export interface DoctorCommand {
+export interface DoctorCommand extends OnWorld {
   readonly name: "postgres doctor";
   readonly json: boolean;
 }
 
 type ActionTopic = Exclude<Command["name"], "help">;
+
+/** The actions of a group. */
+type GroupedTopic = Exclude<ActionTopic, "dev">;
 
 /** Commands that have actions. */
 type Group = "runs" | "postgres";
@@ -83,9 +104,13 @@ type OptionTable = Readonly<Record<string, { readonly type: "string" | "boolean"
 type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
 
 /** Options that every command takes. */
-const sharedOptions: OptionTable = { help: { type: "boolean", short: "h" }, verbose: { type: "boolean" } };
+const sharedOptions: OptionTable = {
+  help: { type: "boolean", short: "h" },
+  verbose: { type: "boolean" },
+  world: { type: "string" },
+};
 
-const groups: Readonly<Record<Group, Readonly<Record<string, ActionTopic>>>> = {
+const groups: Readonly<Record<Group, Readonly<Record<string, GroupedTopic>>>> = {
   runs: { list: "runs list", show: "runs show", cancel: "runs cancel", unpark: "runs unpark" },
   postgres: {
     migrate: "postgres migrate",
@@ -115,7 +140,10 @@ const actionOptions: Readonly<Record<ActionTopic, OptionTable>> = {
     json: { type: "boolean" },
   },
   "postgres doctor": { json: { type: "boolean" } },
+  dev: {},
 };
+
+const worlds: readonly WorldName[] = ["local", "postgres"];
 
 const statuses: readonly RunStatus[] = ["pending", "running", "completed", "failed", "cancelled"];
 const endedStatuses: readonly EndedStatus[] = ["completed", "failed", "cancelled"];
@@ -132,8 +160,9 @@ const maxReasonLength = 512;
 export function parseCommandLine(argv: readonly string[]): Command {
   const [first, second, ...rest] = argv;
   if (first === undefined || first === "help" || isFlag(first)) return parseBare(argv);
+  if (first === "dev") return devCommand(argv.slice(1));
   if (!isGroup(first)) {
-    const known = [...Object.keys(groups), "help"];
+    const known = ["dev", ...Object.keys(groups), "help"];
     throw new UsageError(`There is no command "${first}".`, { hint: suggestion(first, known) });
   }
   if (second === undefined || isHelpFlag(second)) return { name: "help", topic: first };
@@ -155,9 +184,13 @@ function parseBare(argv: readonly string[]): Command {
   throw new UsageError(`There is no option or command "${unknown}" here.`, { hint: "See `perdure --help`." });
 }
 
-function parseAction(topic: ActionTopic, words: readonly string[]): Command {
+function parseAction(topic: GroupedTopic, words: readonly string[]): Command {
   const { values, positionals } = readOptions(topic, words);
   if (values["help"] === true) return { name: "help", topic };
+  return { ...actionCommand(topic, values, positionals), ...worldOf(values) };
+}
+
+function actionCommand(topic: GroupedTopic, values: OptionValues, positionals: readonly string[]): Command {
   switch (topic) {
     case "runs list":
       return listCommand(values, positionals);
@@ -189,6 +222,34 @@ function parseAction(topic: ActionTopic, words: readonly string[]): Command {
         json: values["json"] === true,
       };
   }
+}
+
+/** Everything after `--` is the program's. */
+function devCommand(words: readonly string[]): Command {
+  const end = words.includes("--") ? words.indexOf("--") : words.length;
+  const { values, positionals } = readOptions("dev", words.slice(0, end));
+  if (values["help"] === true) return { name: "help", topic: "dev" };
+  const [entry = null, extra] = positionals;
+  if (extra !== undefined) {
+    throw new UsageError(`"dev" takes one entry module, and also got "${extra}".`, {
+      hint: `What the program is to be given stands after --: \`perdure dev ${entry} -- ${extra}\`.`,
+    });
+  }
+  const world = worldOf(values);
+  if (entry === null && world.world !== "postgres") {
+    throw new UsageError(`"dev" needs the entry module of a program.`, {
+      hint: "Write `perdure dev app.ts`; without one, `perdure dev --world postgres` is a server alone.",
+    });
+  }
+  return { name: "dev", entry, args: words.slice(end + 1), ...world };
+}
+
+function worldOf(values: OptionValues): OnWorld {
+  const text = textOf(values["world"]);
+  if (text === null) return {};
+  const world = worlds.find((each) => each === text);
+  if (world !== undefined) return { world };
+  throw new UsageError(`There is no world "${text}".`, { hint: suggestion(text, worlds) });
 }
 
 function listCommand(values: OptionValues, positionals: readonly string[]): ListCommand {

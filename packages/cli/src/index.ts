@@ -1,1 +1,2 @@
-export { type CliEnvironment, main, type OutputStream } from "./main.ts";
+export type { DevCommand, WorldName } from "./command-line.ts";
+export { type CliEnvironment, type DevOutput, main, type OutputStream } from "./main.ts";

@@ -25,6 +25,7 @@ async function run(
   const code = await main(argv, {
     loadWorld: () => Promise.resolve(recorded.world),
     loadOperations: () => Promise.resolve(null),
+    develop: () => Promise.reject(new Error("unexpected")),
     stdout: { isTTY, write: (text) => (out += text) },
     stderr: { isTTY, write: (text) => (err += text) },
     env: options.env ?? {},
@@ -224,6 +225,7 @@ describe("output", () => {
       const code = await main(argv, {
         loadWorld: () => Promise.reject(failure),
         loadOperations: () => Promise.reject(failure),
+        develop: () => Promise.reject(failure),
         stdout: { write: () => undefined },
         stderr: { write: (text) => (err += text) },
         env: {},

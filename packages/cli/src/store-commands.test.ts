@@ -49,6 +49,7 @@ async function run(offered: StoreOperations | null, ...argv: readonly string[]) 
   const code = await main(["postgres", ...argv], {
     loadWorld: () => Promise.reject(new Error("the world is not opened")),
     loadOperations: () => Promise.resolve(offered),
+    develop: () => Promise.reject(new Error("unexpected")),
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     env: {},

@@ -100,6 +100,11 @@ describe("a bundle, evaluated", () => {
         import { FatalError } from "perdure/errors";
         import * as perdure from "perdure";
         import { start } from "perdure/api";
+        import { once } from "perdure/once";
+        export async function write() {
+          "use workflow";
+          return once({}, async () => 1);
+        }
         export async function flow(fail: boolean) {
           "use workflow";
           if (fail) throw new FatalError("no");
@@ -112,6 +117,7 @@ describe("a bundle, evaluated", () => {
     const flow = workflows["workflow//./flow//flow"];
     await expect(flow?.(true)).rejects.toBeInstanceOf(FatalError);
     await expect(flow?.(false)).rejects.toThrow("unavailable start");
+    await expect(workflows["workflow//./flow//write"]?.()).rejects.toThrow("unavailable once");
     expect(guestExports).toContain("sleep");
   });
 

@@ -77,5 +77,8 @@ export const unavailableExports = [
   "startWorker",
 ] as const;
 
+/** What `perdure/once` offers outside of workflow code, in the same way. */
+export const onceExports = ["createOnceTable", "once", "onceIn", "onceTableSql", "purgeOnce"] as const;
+
 /** File extensions that modules with directives may have; a function's id leaves them out. */
 export const moduleExtension = /\.[cm]?[jt]sx?$/;

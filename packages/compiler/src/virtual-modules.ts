@@ -6,7 +6,15 @@
 
 import type { CompileDiagnostic } from "@perdure/errors";
 import type { Node } from "oxc-parser";
-import { guestApi, guestErrors, guestExports, guestName, guestUnavailable, unavailableExports } from "./contract.ts";
+import {
+  guestApi,
+  guestErrors,
+  guestExports,
+  guestName,
+  guestUnavailable,
+  onceExports,
+  unavailableExports,
+} from "./contract.ts";
 import { diagnose } from "./diagnostic.ts";
 import { moduleReferences } from "./module-references.ts";
 import type { ParsedModule } from "./parse.ts";
@@ -20,6 +28,7 @@ const virtualModules: ReadonlyMap<string, VirtualModule> = new Map([
   ["perdure", { names: guestExports, code: guestExports.map(fromGuest).join("") }],
   ["perdure/errors", { names: guestErrors, code: guestErrors.map(fromGuest).join("") }],
   ["perdure/api", { names: unavailableExports, code: unavailableExports.map(unavailable).join("") }],
+  ["perdure/once", { names: onceExports, code: onceExports.map(unavailable).join("") }],
 ]);
 
 /** The code of one of Perdure's modules for workflow code; `undefined` when workflow code cannot import it. */

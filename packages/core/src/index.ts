@@ -9,9 +9,11 @@ export { createGuard, type Guard, type GuardOptions } from "./realm/guard.ts";
 export { tokenHash } from "./replay/correlation-id.ts";
 export type { ConsoleLine } from "./run/machine-io.ts";
 export {
+  getStepExecution,
   getStepMetadata,
   getStepTransaction,
   getWorkflowMetadata,
+  type StepExecution,
   type StepMetadata,
   type WorkflowMetadata,
 } from "./step/context.ts";

@@ -53,7 +53,7 @@ export function transactionsMissingError(what: string): StoreError {
     "STORE_UNSUPPORTED",
     `${what} needs a world that takes part in transactions, and this one does not.`,
     {
-      hint: "Use a world that keeps its runs in the program's own database: @perdure/world-postgres.",
+      hint: "Use a world that keeps its runs in the program's own database: @perdure/world-postgres. A step can write once to another database: `once` of perdure/once.",
     },
   );
 }

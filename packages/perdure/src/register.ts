@@ -4,6 +4,7 @@
  */
 import "./project/require-node.ts";
 import { provideBundles } from "@perdure/core";
+import { reportFilesToParent } from "./dev/file-report.ts";
 import { DiskCache } from "./loader/disk-cache.ts";
 import { installLoader } from "./loader/loader.ts";
 import { bundleProviderFor } from "./loader/workflow-bundles.ts";
@@ -11,6 +12,7 @@ import { projectRoot } from "./project/project-root.ts";
 import { becomeWorkerWhenReady } from "./worker/automatic-worker.ts";
 
 const root = projectRoot(process.cwd());
+reportFilesToParent();
 installLoader(root);
 provideBundles(
   bundleProviderFor({

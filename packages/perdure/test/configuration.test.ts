@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Project } from "./project.ts";
 
@@ -40,6 +41,22 @@ export default { world: Object.assign(world, { operations: { backend: "postgres"
     });
     const { code, out, err } = await project.perdure("postgres", "purge", "--older-than", "1h");
     expect({ code, out, err }).toEqual({ code: 0, out: "Deleted 3600 runs with 0 events, and 0 bundles.\n", err: "" });
+  });
+
+  test.each([
+    [["--world", "local"], {}],
+    [[], { PERDURE_WORLD: "local" }],
+  ])("gives way to a world that is named: %j %j", async (args, env) => {
+    const project = new Project({
+      "perdure.config.ts": 'export default { world: () => { throw new Error("opened"); } };',
+    });
+    const bin = join(import.meta.dirname, "../bin/perdure.js");
+    const ending = await project.plain([bin, "runs", "list", ...args], env);
+    expect(ending).toMatchObject({
+      code: 0,
+      err: "",
+      out: `No runs match in ${project.folder}/.perdure/perdure.db.\n`,
+    });
   });
 
   test("of the default world offers no such commands", async () => {

@@ -58,6 +58,13 @@ export class Project {
     return readFileSync(join(this.folder, name), "utf8");
   }
 
+  /** Makes a package in another folder one that the project has installed. */
+  install(name: string, folder: string): void {
+    const link = join(this.folder, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(folder, link, "dir");
+  }
+
   /** Names in a folder of the project, sorted. */
   list(name: string): string[] {
     return readdirSync(join(this.folder, name)).sort();
@@ -83,9 +90,15 @@ export class Project {
     return this.plain([join(packageFolder, "bin", "perdure.js"), ...args]);
   }
 
-  #spawn(args: readonly string[], env: Readonly<Record<string, string>>): Program {
-    const { NODE_OPTIONS: _options, FORCE_COLOR: _colour, ...inherited } = process.env;
-    const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...inherited, NO_COLOR: "1", ...env } });
+  /** Starts `perdure dev`, at the head of a process group as a shell would; the output of its programs is its output. */
+  dev(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+    return this.#spawn([join(packageFolder, "bin", "perdure.js"), "dev", ...args], env, true);
+  }
+
+  #spawn(args: readonly string[], env: Readonly<Record<string, string>>, detached = false): Program {
+    const { NODE_OPTIONS: _options, NODE_PATH: _path, FORCE_COLOR: _colour, ...inherited } = process.env;
+    const environment = { ...inherited, NO_COLOR: "1", ...env };
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment, detached });
     const out = new Output(child.stdout);
     const err = new Output(child.stderr);
     const ended = new Promise<Ending>((resolveEnding, reject) => {

@@ -43,6 +43,12 @@ export interface Queries {
   write<R extends object>(text: string, values: Values): Promise<readonly R[]>;
 }
 
+/** Statements that are sent one after the other, on one connection. */
+export interface Session extends Queries {
+  /** It is to be ended after this statement: the connection is lost, or others wait for one. */
+  readonly isOver: boolean;
+}
+
 /** The statements of a transaction; `script` takes several at once, without parameters. */
 export interface TransactionQueries extends Queries {
   script(text: string): Promise<void>;
@@ -93,6 +99,14 @@ export class Database implements Queries {
 
   write<R extends object>(text: string, values: Values): Promise<readonly R[]> {
     return this.#alone<R>(text, values, "writing");
+  }
+
+  /** Keeps one connection for several statements: the next one is sent without waiting for a connection to be free. */
+  session<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    return this.#connected((connection) => {
+      const isWanted = () => this.#pool.waitingCount > 0;
+      return use(new OpenSession(connection, this.location, isWanted));
+    });
   }
 
   /** Runs `body` in a transaction, and again from its beginning when that was undone because of others. */
@@ -187,6 +201,30 @@ class Connection {
       if (isUndoneByOthers(error) || isDecidedByCaller(error)) throw error;
       throw toStoreError(error, this.#location, phase);
     }
+  }
+}
+
+class OpenSession implements Session {
+  readonly #connection: Connection;
+  readonly #location: string;
+  readonly #isWanted: () => boolean;
+
+  constructor(connection: Connection, location: string, isWanted: () => boolean) {
+    this.#connection = connection;
+    this.#location = location;
+    this.#isWanted = isWanted;
+  }
+
+  get isOver(): boolean {
+    return this.#connection.isBroken || this.#isWanted();
+  }
+
+  read<R extends object>(text: string, values: Values): Promise<readonly R[]> {
+    return retryUndone(this.#location, () => this.#connection.query<R>(text, values, "reading"));
+  }
+
+  write<R extends object>(text: string, values: Values): Promise<readonly R[]> {
+    return retryUndone(this.#location, () => this.#connection.query<R>(text, values, "writing"));
   }
 }
 

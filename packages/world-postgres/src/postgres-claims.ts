@@ -29,6 +29,9 @@ import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
 /** More runs than this are told as one hint in any case. */
 const retiredHintsMax = 100;
 
+/** More runs that hints name than this are taken as any others that are due, so that workers share them and do not race. */
+const namedMax = 16;
+
 type ClaimRow = RunRow & {
   readonly now: number;
   readonly beat_at: number | null;
@@ -138,12 +141,41 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
 /** Looks first, without a lock, because mostly there is nothing to claim. */
 async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
+  const { hinted = [], max } = request;
+  const named = hinted.length > namedMax ? [] : await claimNamed(store, request, hinted.slice(0, max));
+  const now = store.clock.estimate();
+  if (named.length > 0 && now !== null) {
+    return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now };
+  }
   const outlook = await workers.outlook(store.database, request.worker.workflows);
   store.clock.learn(outlook.storeNow);
   const { storeNow, schedule, lostOwners } = outlook;
   const isDue = schedule.dueAt(storeNow).length > 0;
   if (request.max > 0 && (isDue || lostOwners.length > 0)) return claimRuns(room, request, outlook);
   return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt };
+}
+
+/**
+ * Takes what is due of a few runs: one round trip for each, shared with each other and with appends, and no transaction.
+ * Whoever else was told of them may take them first, which a newer version of the row shows.
+ */
+async function claimNamed(
+  store: Store,
+  { worker }: ClaimRequest,
+  runIds: readonly string[],
+): Promise<readonly RunRecord[]> {
+  const claimOne = (runId: string): Promise<RunRecord | null> =>
+    store.changes.change<RunRecord | null>(runId, {
+      missing: () => null,
+      judge: ({ stored: { run }, storeNow }) => {
+        const isFree = run.owner === null && worker.workflows.includes(run.workflowId);
+        if (!isFree || !isClaimable(run, "none", storeNow)) return { kind: "answer", answer: () => null };
+        const { run: taken } = takeOver(run, worker.id, storeNow);
+        return { kind: "row", run: taken, needsClock: true, hint: null, answer: taken };
+      },
+    });
+  const taken = await Promise.all(runIds.map(claimOne));
+  return taken.filter((run) => run !== null);
 }
 
 interface Taken {

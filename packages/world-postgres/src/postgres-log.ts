@@ -45,7 +45,7 @@ function withOwnPayloads(request: AppendRequest): AppendRequest {
 }
 
 async function readLog(store: Store, runId: string, after: number, limit: number): Promise<readonly LogEvent[]> {
-  const last = store.cache.lastEventOf(runId);
+  const last = store.lastEventOf(runId);
   if (last !== null && after === last.position - 1 && limit > 0) return [ownPayload(last)];
   const events = await store.readLog(runId, { after, last: lastPosition }, limit);
   store.cache.observe(runId, after, events);

@@ -28,7 +28,7 @@ const defaultBounds: CacheBounds = { entries: 25_000, foldedEvents: 500_000 };
 interface Entry {
   stored: VersionedRun;
   view: RunView | null;
-  /** The last event of a run that has ended, which those read who wait for its end. */
+  /** The last event of a run that nobody drives: those read it who wait for the run's end, or take the run up. */
   last: LogEvent | null;
   /** How many events of the fold are counted in the bound. */
   counted: number;
@@ -76,9 +76,10 @@ export class RunCache {
     return entry.stored;
   }
 
-  /** The last event of a run that this process has ended; null when it is not remembered. */
+  /** The last event as far as this process knows, if it has written that itself; null when it is not remembered. */
   lastEventOf(runId: string): LogEvent | null {
-    return this.#entries.get(runId)?.last ?? null;
+    const last = this.#entries.get(runId)?.last ?? null;
+    return last !== null && last.position === this.tailOf(runId) ? last : null;
   }
 
   /** The newest tail that was seen of a run; null when it is not remembered. */
@@ -176,7 +177,7 @@ export class RunCache {
     const { run, fork, events } = admitted;
     this.remember({ run, version });
     const entry = this.#entries.get(run.runId);
-    if (entry !== undefined && isEnded(run.status)) entry.last = shortOrNull(events.at(-1));
+    if (entry !== undefined) entry.last = run.owner === null ? shortOrNull(events.at(-1)) : null;
     const isUnmoved = entry?.view === view && view.tail === fork.tail - events.length;
     if (!isUnmoved || isEnded(run.status)) return;
     view.absorb(fork);

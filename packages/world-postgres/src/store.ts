@@ -162,6 +162,15 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     return rows.map(eventFromRow);
   }
 
+  /**
+   * The last event of a run, where what this process remembers will do: nothing follows it, or it is read by the run's
+   * driver, who is told of what follows.
+   */
+  lastEventOf(runId: string): LogEvent | null {
+    const run = this.cache.get(runId)?.run;
+    return run !== undefined && (isEnded(run.status) || this.isDrivenHere(run)) ? this.cache.lastEventOf(runId) : null;
+  }
+
   /** Whoever works also deletes what was kept for long enough. */
   addOwnWorker(workerId: string): void {
     this.#ownWorkers.add(workerId);

@@ -10,7 +10,7 @@
  * G4 Nobody waits long for a lock, or for much work, of somebody else: a lock that lasts makes a change go by itself, and
  *    a large change does so from the beginning.
  */
-import type { Queries } from "./database.ts";
+import type { Queries, Session } from "./database.ts";
 import type { RunChange, WriteResult } from "./run-writes.ts";
 import { isOfStatement } from "./store-errors.ts";
 
@@ -62,8 +62,18 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What has become of a statement. */
+type Answer =
+  | { readonly batch: readonly Waiting[]; readonly results: readonly WriteResult[] }
+  | { readonly batch: readonly Waiting[]; readonly error: unknown };
+
+/** The connections that the lane needs. */
+export interface LaneConnections extends Queries {
+  session<T>(use: (session: Session) => Promise<T>): Promise<T>;
+}
+
 export class WriteLane {
-  readonly #queries: Queries;
+  readonly #database: LaneConnections;
   readonly #writer: ChangeWriter;
   readonly #bounds: LaneBounds;
   #waiting: Waiting[] = [];
@@ -71,8 +81,8 @@ export class WriteLane {
   #seatsFree: number;
   #seatless: ((seat: Seat) => void)[] = [];
 
-  constructor(queries: Queries, writer: ChangeWriter, bounds: LaneBounds = laneBounds) {
-    this.#queries = queries;
+  constructor(database: LaneConnections, writer: ChangeWriter, bounds: LaneBounds = laneBounds) {
+    this.#database = database;
     this.#writer = writer;
     this.#bounds = bounds;
     this.#seatsFree = bounds.changes * statementsSeated;
@@ -120,12 +130,29 @@ export class WriteLane {
   }
 
   #alone(change: RunChange): Promise<WriteResult> {
-    return this.#writer.write(this.#queries, change);
+    return this.#writer.write(this.#database, change);
   }
 
   async #sendAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#send(this.#nextBatch());
+    while (this.#waiting.length > 0) {
+      try {
+        await this.#database.session((session) => this.#sendOn(session));
+      } catch (error) {
+        // There is no connection.
+        this.#settle({ batch: this.#nextBatch(), error });
+      }
+    }
     this.#isSending = false;
+  }
+
+  /** The next statement is sent before the answers to this one are given: the server works while callers do. */
+  async #sendOn(session: Session): Promise<void> {
+    let answer: Promise<Answer> | null = this.#send(session);
+    while (answer !== null) {
+      const answered: Answer = await answer;
+      answer = session.isOver || this.#waiting.length === 0 ? null : this.#send(session);
+      this.#settle(answered);
+    }
   }
 
   /** The first ones, as many as the bounds allow. */
@@ -143,18 +170,22 @@ export class WriteLane {
     return batch.toSorted(inLockOrder);
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
+  async #send(session: Session): Promise<Answer> {
+    const batch = this.#nextBatch();
+    const changes = batch.map(({ change }) => change);
     try {
-      const changes = batch.map(({ change }) => change);
-      const results = await this.#writer.writeTogether(this.#queries, changes, this.#bounds.lockTimeoutMs);
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index] ?? staleResult);
+      return { batch, results: await this.#writer.writeTogether(session, changes, this.#bounds.lockTimeoutMs) };
     } catch (error) {
-      for (const { change, resolve, reject } of batch) {
-        if (isOfStatement(error)) resolve(this.#alone(change));
-        else reject(error);
-      }
-    } finally {
-      for (const { seat } of batch) seat.leave();
+      return { batch, error };
+    }
+  }
+
+  #settle(answer: Answer): void {
+    for (const [index, { change, seat, resolve, reject }] of answer.batch.entries()) {
+      if ("results" in answer) resolve(answer.results[index] ?? staleResult);
+      else if (isOfStatement(answer.error)) resolve(this.#alone(change));
+      else reject(answer.error);
+      seat.leave();
     }
   }
 }

@@ -2,9 +2,9 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ConfigError } from "@perdure/errors";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../src/server/project-server.ts";
 import { creation, id } from "./request-values.ts";
 import { TestDatabases, withClient } from "./server.ts";
-import { freePort } from "./server-process.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();

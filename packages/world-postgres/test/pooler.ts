@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { unprivilegedUser } from "./server-process.ts";
+import { unprivilegedUser } from "../src/server/unprivileged-user.ts";
 
 /** Why no pooler can be started here; null when one can. */
 export const poolerMissing: string | null =

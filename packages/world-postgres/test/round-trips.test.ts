@@ -1,5 +1,6 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
+import type { Session } from "../src/database.ts";
 import type { PostgresWorldOptions } from "../src/options.ts";
 import type { Store } from "../src/store.ts";
 import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
@@ -11,6 +12,19 @@ const worlds = new Worlds();
 /** How many statements and transactions a call takes. */
 async function countOf(store: Store, call: () => Promise<unknown>): Promise<Record<string, number>> {
   const { database } = store;
+  const { session } = database;
+  let together = 0;
+  const counted = (open: Session): Session => ({
+    read: open.read.bind(open),
+    write: (text, values) => {
+      together += 1;
+      return open.write(text, values);
+    },
+    get isOver() {
+      return open.isOver;
+    },
+  });
+  database.session = (use) => session.call(database, (open) => use(counted(open))) as ReturnType<typeof use>;
   const spies = {
     reads: vi.spyOn(database, "read"),
     writes: vi.spyOn(database, "write"),
@@ -19,7 +33,9 @@ async function countOf(store: Store, call: () => Promise<unknown>): Promise<Reco
   await call();
   const counts = Object.entries(spies).map(([name, spy]) => [name, spy.mock.calls.length] as const);
   for (const spy of Object.values(spies)) spy.mockRestore();
-  return Object.fromEntries(counts);
+  database.session = session;
+  const { writes = 0, ...others } = Object.fromEntries(counts);
+  return { ...others, writes: writes + together };
 }
 
 const one = { reads: 0, writes: 1, transactions: 0 };
@@ -77,6 +93,31 @@ describe("round trips to the server", () => {
     ];
     for (const ask of asks) expect(await countOf(store, ask)).toEqual({ reads: 1, writes: 0, transactions: 0 });
     expect(await countOf(store, () => world.claims.heartbeat(worker))).toEqual(one);
+  });
+
+  it("are two for a claim of a run that somebody else has made due, and one where this process did", async () => {
+    const { store, world, url, at } = await openStarted({ notifications: false });
+    const { world: other } = await worlds.open({ url });
+    const creation = (n: number) => {
+      const request = eagerCreation(n, `token-${n}`, at);
+      if (request.eager === null) expect.fail("it is created by a worker");
+      return { ...request, eager: { ...request.eager, release: { wakeAt: null } } };
+    };
+    const claim = async (n: number): Promise<void> => {
+      const { runs, nextWakeAt, storeNow } = await world.claims.claim({ worker, max: 1, hinted: [id("wrun", n)] });
+      expect(runs.map(({ run, epoch }) => [run.runId, run.owner, epoch])).toEqual([[id("wrun", n), worker.id, 2]]);
+      expect(nextWakeAt).toBeLessThanOrEqual(storeNow);
+    };
+    for (const n of [1, 2]) await world.runs.create(creation(n));
+    await other.log.append(id("wrun", 1), payloadFor(1, "key"));
+    await world.log.append(id("wrun", 2), payloadFor(2, "key"));
+    expect(await countOf(store, () => claim(1))).toEqual({ reads: 1, writes: 1, transactions: 0 });
+    expect(await countOf(store, () => claim(2))).toEqual(one);
+    const read = await countOf(store, async () => {
+      const [event] = await world.log.read(id("wrun", 2), { after: 3, limit: 10 });
+      expect(event?.type).toBe("hook_received");
+    });
+    expect(read).toEqual({ reads: 0, writes: 0, transactions: 0 });
   });
 
   it("are two more when somebody else has written in between: the row, and what the fold has not seen", async () => {

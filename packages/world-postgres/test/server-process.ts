@@ -6,12 +6,13 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { lchownSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { lchownSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Client } from "pg";
+import { freePort } from "../src/server/project-server.ts";
+import { unprivilegedUser } from "../src/server/unprivileged-user.ts";
 import { serverBinaries } from "./server-binaries.ts";
 
 /** Where a server has its data, and where it listens, when that matters. */
@@ -110,24 +111,6 @@ export async function startServer(options: string, place: ServerPlace = {}): Pro
       await closed;
     },
   };
-}
-
-/** A port of this machine on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, loopback, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** PostgreSQL refuses to be run by root: then a user that owns nothing runs it. */
-export function unprivilegedUser(): { readonly uid: number; readonly gid: number } | null {
-  if (process.getuid?.() !== 0) return null;
-  const users = readFileSync("/etc/passwd", "utf8").split("\n");
-  const [, , uid, gid] = users.find((line) => line.startsWith("nobody:"))?.split(":") ?? [];
-  if (uid === undefined || gid === undefined) throw new Error("There is no user `nobody` to run the server.");
-  return { uid: Number(uid), gid: Number(gid) };
 }
 
 export function runningServer(base: string): TestServer {

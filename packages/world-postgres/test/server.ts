@@ -33,8 +33,8 @@ export class TestDatabases {
   /** A new and empty database; the answer is its URL. */
   async create(): Promise<string> {
     const name = `perdure_test_${process.pid}_${this.#made.length + 1}`;
-    await withClient(await this.url("postgres"), (client) => client.query(`CREATE DATABASE "${name}"`));
     this.#made.push(name);
+    await withClient(await this.url("postgres"), (client) => client.query(`CREATE DATABASE "${name}"`));
     return this.url(name);
   }
 

@@ -181,6 +181,11 @@ export interface WorkerInfo {
 export interface ClaimRequest {
   readonly worker: WorkerInfo;
   readonly max: number;
+  /**
+   * Runs that the worker was told of by hints since its last claim. A backend may look at these alone and answer with what
+   * it could take of them, and a `nextWakeAt` that has passed: one run that is named is found faster than any run that is due.
+   */
+  readonly hinted?: readonly string[];
 }
 
 /** The runs that the worker drives from now on. */

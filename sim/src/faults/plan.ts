@@ -176,15 +176,14 @@ const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
 };
 
 /** Makes sure that what a target needs can happen at all: its call has to be made before a fault can strike it. */
-function aim(plan: Plan, { probe }: Target): Plan {
+function aim(plan: Plan, { probe, fault, nth }: Target): Plan {
   const operation = operationOf(probe);
   const faultyMs = Math.max(plan.faultyMs, 2_000);
   if (operation === "append.result" || operation.startsWith("jobs.")) {
     return lead({ ...plan, background: bodyNames }, operation, faultyMs);
   }
   if (probe === "hint") return { ...plan, faultyMs, hints: true };
-  if (operation === "create.eager")
-    return { ...plan, faultyMs, runs: plan.runs.map((run) => ({ ...run, by: "worker" })) };
+  if (operation === "create.eager") return startedByWorkers(plan, faultyMs, { probe, fault, nth });
   if (operation === "create.client")
     return { ...plan, faultyMs, runs: plan.runs.map((run) => ({ ...run, by: "client" })) };
   if (operation === "append.facts") return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: false } };
@@ -197,6 +196,13 @@ function aim(plan: Plan, { probe }: Target): Plan {
       faultyMs,
     );
   return lead(plan, operation, faultyMs);
+}
+
+/** Whoever does not learn that it has created a run stands still, and meanwhile another one may take the run. */
+function startedByWorkers(plan: Plan, faultyMs: number, { probe, fault, nth }: Target): Plan {
+  const targets = fault === "lost answer" ? [...plan.targets, { probe, fault: "pause" as const, nth }] : plan.targets;
+  const runs = plan.runs.map((run) => ({ ...run, by: "worker" as const }));
+  return { ...plan, faultyMs, runs, targets, background: [], processCount: Math.max(2, plan.processCount) };
 }
 
 function lead(plan: Plan, operation: string, faultyMs: number): Plan {

@@ -1,15 +1,11 @@
-import {
-  InvalidArgumentError,
-  InvalidWorkflowFunctionError,
-  InvariantError,
-  transactionsMissingError,
-} from "@perdure/errors";
+import { InvalidArgumentError, InvalidWorkflowFunctionError, transactionsMissingError } from "@perdure/errors";
 import { type IsolationMode, specVersion, type TransactionClient, type World } from "@perdure/world";
 import { systemEnv } from "../env.ts";
 import { guestAbi } from "../realm/guest-source.ts";
 import { mintRunId } from "../run/run-id.ts";
 import { type RegisteredWorkflow, stepNameOf, workflowById, workflowIdOf } from "../step/registry.ts";
 import { shelfOf } from "../worker/shelves.ts";
+import { startUnclaimed } from "../worker/unclaimed-start.ts";
 import { anything, checkOptions, describeValue, someText } from "./call-options.ts";
 import { type Run, runHandle } from "./run-handle.ts";
 import { currentWorker, worldOf } from "./runtime.ts";
@@ -96,9 +92,7 @@ export async function start<Result>(
   if (worker?.hasRoom === true) {
     return runHandle<Result>(await worker.start(runId, bundle, { created, input: bytes }), world);
   }
-  const result = await world.runs.create({ runId, created, input: bytes, eager: null });
-  if (result.kind === "refused") throw new InvariantError(`the creation of ${runId} was refused`);
-  return runHandle<Result>(result.run.runId, world);
+  return runHandle<Result>(await startUnclaimed(world, { runId, created, input: bytes }), world);
 }
 
 const isArgs = (value: readonly unknown[] | StartOptions): value is readonly unknown[] => Array.isArray(value);

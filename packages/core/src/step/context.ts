@@ -30,6 +30,8 @@ export interface WorkflowMetadata {
 
 export interface StepContext {
   readonly step: StepMetadata;
+  /** Digest of the arguments that the step was called with. */
+  readonly inputDigest: string;
   readonly workflow: WorkflowMetadata;
   /** The transaction that the step has declared to run in; null without one. */
   readonly transaction: StepTransaction | null;
@@ -62,6 +64,22 @@ export function getStepTransaction(): StepTransaction {
   const transaction = storage.getStore()?.transaction ?? null;
   if (transaction === null) throw new NotInStepContextError("getStepTransaction", "transactional");
   return transaction;
+}
+
+/** Which call of a step is running, for what is kept about it elsewhere than in its run. */
+export interface StepExecution {
+  readonly runId: string;
+  /** The same over all attempts and deliveries of the call. */
+  readonly inputDigest: string;
+  /** One object for each start of the body. */
+  readonly step: StepMetadata;
+}
+
+/** About the step that is running, for the function `caller`. Throws `NotInStepContextError` anywhere else. */
+export function getStepExecution(caller: string): StepExecution {
+  const context = storage.getStore();
+  if (context === undefined) throw new NotInStepContextError(caller);
+  return { runId: context.workflow.workflowRunId, inputDigest: context.inputDigest, step: context.step };
 }
 
 /** About the run that the current step belongs to. Throws `NotInWorkflowOrStepContextError` anywhere else. */

@@ -10,6 +10,7 @@ export function stepContext(scope: {
 }): StepContext {
   const { runId, task, signal, now } = scope;
   return {
+    inputDigest: task.created.data.inputDigest,
     step: {
       stepName: task.created.data.name,
       stepId: task.correlationId,

@@ -39,6 +39,8 @@ import { Residents } from "./residents.ts";
 import { reviveParked } from "./revive-parked.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { stepContext } from "./step-scope.ts";
+import { Turnstile } from "./turnstile.ts";
+import { startUnclaimed } from "./unclaimed-start.ts";
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -73,6 +75,15 @@ const reviveAgainMs = 30_000;
 /** Runs that are due but that others are just taking are looked for again after about this many milliseconds. */
 const takenPauseMs = 50;
 
+/**
+ * So many runs are started at a time, as many as a store writes together. Whoever comes on top
+ * waits before its run takes its first turn: runs that have begun come to their end first, and not all of them at last.
+ */
+const startsAtOnce = 128;
+
+/** So many runs that hints name are remembered until the next claim: where more are due, any claim finds some. */
+const toldOfMax = 256;
+
 /** The share of the heap that may be in use before idle executions are let go, the longest unused half at a time. */
 const heapShareMax = 0.75;
 
@@ -85,9 +96,12 @@ export class EngineWorker {
   readonly #slots: StepSlots;
   readonly #executions: ExecutionFactory;
   readonly #background: BackgroundSteps;
+  readonly #starts = new Turnstile(startsAtOnce);
   readonly #unsubscribe: (() => void)[] = [];
   /** When a failure of the store was last told, by its code. */
   readonly #toldAt = new Map<string, number>();
+  /** Runs that hints named since the last claim. */
+  readonly #toldOf = new Set<string>();
   /** Claimed runs whose bundle is being fetched. */
   readonly #taking = new Map<string, Promise<void>>();
   /** An answer was lost, or a run could not be given back: this worker may hold runs that it does not drive. */
@@ -153,10 +167,17 @@ export class EngineWorker {
 
   /** Start a run here: its first turn is taken before it is written. Resolves to the id of the run (X4). */
   async start(runId: string, bundle: HeldBundle, run: Omit<EagerRequest, "namespace">): Promise<string> {
-    const request = { ...run, namespace: this.#parts.namespace };
-    const drive = this.#newDrive({ runId, epoch: 1, bundle });
-    drive.begin(() => drive.machine.start(request, this.#parts.env.elapsed()));
-    return await drive.started;
+    const turn = this.#starts.enter();
+    if (turn !== null) await turn;
+    try {
+      if (turn !== null && !this.hasRoom) return await startUnclaimed(this.world, { runId, ...run });
+      const request = { ...run, namespace: this.#parts.namespace };
+      const drive = this.#newDrive({ runId, epoch: 1, bundle });
+      drive.begin(() => drive.machine.start(request, this.#parts.env.elapsed()));
+      return await drive.started;
+    } finally {
+      this.#starts.leave();
+    }
   }
 
   /** True when a start may be taken here: not stopping, a driver of runs, and room for one more claimed run. */
@@ -209,6 +230,7 @@ export class EngineWorker {
       return;
     }
     if (runId === null) this.#poll();
+    else if (this.#toldOf.size < toldOfMax) this.#toldOf.add(runId);
     this.#claimSoon();
   }
 
@@ -231,7 +253,9 @@ export class EngineWorker {
       const isAble = settings.role !== "execute" && registeredWorkflows().length > 0;
       const mayClaim = !this.#stopping && heartbeat.alive() && isAble;
       if (mayClaim && room > 0) {
-        const result = await world.claims.claim({ worker: this.#workerInfo(), max: room });
+        const hinted = [...this.#toldOf];
+        this.#toldOf.clear();
+        const result = await world.claims.claim({ worker: this.#workerInfo(), max: room, hinted });
         this.#clock.observe(result.storeNow, env.elapsed());
         for (const claimed of result.runs) this.#take(claimed);
         if (result.runs.length === room) pauseMs = 0;

@@ -6,6 +6,7 @@
  */
 // Imported as a whole: an old Node lacks `registerHooks`, and has to get as far as the check that says so.
 import * as nodeModule from "node:module";
+import { reportFile } from "../dev/file-report.ts";
 import { type CompileSite, compileFile } from "./compile-module.ts";
 import { DiskCache } from "./disk-cache.ts";
 import { resolveModule } from "./module-resolution.ts";
@@ -40,6 +41,7 @@ function loadModule(
   site: CompileSite,
 ): nodeModule.LoadFnOutput {
   const path = pathOfUrl(url);
+  if (path !== null) reportFile(path);
   const compiled = path === null ? null : compileFile(path, site);
   if (compiled === null) return next(url, context);
   const isImportedCommonJs = compiled.format === "commonjs" && new Set(context.conditions).has("import");

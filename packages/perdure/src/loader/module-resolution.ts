@@ -5,9 +5,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire, isBuiltin, type ResolveFnOutput, type ResolveHookContext } from "node:module";
-import { dirname, isAbsolute, join, sep } from "node:path";
+import { dirname, isAbsolute, join, parse, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ResolverFactory } from "oxc-resolver";
+import { reportMissing } from "../dev/file-report.ts";
 import { ancestors } from "../project/project-root.ts";
 import { noteEntry } from "./entry-module.ts";
 import { isUserFile, pathOfUrl } from "./source-file.ts";
@@ -49,9 +50,18 @@ function resolveImport(specifier: string, context: ResolveHookContext, next: Nex
   } catch (error) {
     if (!notFoundCodes.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     const path = resolveAsTypeScript(parent, specifier, context);
-    if (path === null) throw error;
-    return found(path, context);
+    if (path !== null) return found(path, context);
+    reportMissing(placesOf(parent, specifier));
+    throw error;
   }
+}
+
+/** Where the file of an import by path would be. */
+function placesOf(parent: string, specifier: string): string[] {
+  if (isBare(specifier)) return [];
+  const path = resolve(dirname(parent), pathOfUrl(specifier) ?? specifier);
+  const { dir, name } = parse(path);
+  return [path, ...extensions.flatMap((extension) => [join(dir, name + extension), path + extension])];
 }
 
 function found(path: string, { importAttributes }: ResolveHookContext): ResolveFnOutput {

@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { BundleProvider, CompiledBundle } from "@perdure/core";
-import { type CompileDiagnostic, formatDiagnostic } from "@perdure/errors";
+import { type CompileDiagnostic, CompileError, formatDiagnostic } from "@perdure/errors";
+import { reportFile } from "../dev/file-report.ts";
 import { compiler, compilerFingerprint } from "./compiler.ts";
 import { type DiskCache, digestOf } from "./disk-cache.ts";
 
@@ -51,6 +52,7 @@ async function provide(file: string, site: BundleSite): Promise<CompiledBundle> 
   const key = digestOf(JSON.stringify([compilerFingerprint(), site.root]));
   const kept = readKept(site.cache.read(name, key));
   const current = kept !== null && isCurrent(kept, site.root) ? kept : await build(file, site);
+  for (const path of Object.keys(current.inputs)) reportFile(resolve(site.root, path));
   if (current !== kept) site.cache.write(name, key, JSON.stringify(current));
   for (const warning of current.warnings) site.warn(formatDiagnostic(warning));
   return current.bundle;
@@ -61,7 +63,11 @@ function readKept(text: string | null): KeptBundle | null {
 }
 
 async function build(file: string, { root }: BundleSite): Promise<KeptBundle> {
-  const { code, map, workflows, steps, inputs, warnings } = await compiler().bundleWorkflow({ file, root });
+  const bundling = compiler().bundleWorkflow({ file, root });
+  const { code, map, workflows, steps, inputs, warnings } = await bundling.catch((error: unknown) => {
+    if (CompileError.is(error)) for (const { file: found } of error.diagnostics) reportFile(resolve(root, found));
+    throw error;
+  });
   const dependencies = [...inputs, ...resolutionFiles.map((name) => join(root, name))];
   return {
     bundle: { code, map, workflows: workflows.map(({ id }) => id), steps: steps.map(({ id }) => id) },

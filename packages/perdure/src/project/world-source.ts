@@ -1,21 +1,25 @@
 /**
- * Which world this process works with: the one given to `configure`, else the one of `perdure.config.*`, else SQLite in
+ * Which world this process works with: the one that is named by `PERDURE_WORLD` or the command line, else the one given to `configure`, else the one of `perdure.config.*`, else SQLite in
  * `.perdure/perdure.db` beside the project's package.json.
  *
  * Owns: that choice, made once per process, at the first use of the world. Does not own: opening it once and closing it, which is
  * the engine's part (`getWorld`, `closeWorld`).
  */
-import { join } from "node:path";
+import type { WorldName } from "@perdure/cli";
 import { configureWorld } from "@perdure/core";
 import { ConfigError, PerdureError } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { checkConfiguration, type PerdureConfiguration } from "./configuration.ts";
 import { findConfiguration, loadConfiguration } from "./configuration-file.ts";
+import { worldVariable } from "./environment.ts";
+import { namedWorld, openLocalWorld } from "./named-world.ts";
 import { projectRoot } from "./project-root.ts";
 
 interface WorldChoice {
   /** What `configure` was given. */
   explicit: PerdureConfiguration | null;
+  /** What `nameWorld` was given. */
+  named: WorldName | null;
   /** What holds for this process, once it was needed. */
   settled: Promise<PerdureConfiguration> | null;
   readonly listeners: Set<() => void>;
@@ -27,7 +31,7 @@ const choiceKey = Symbol.for("perdure/world-choice@1");
 function choice(): WorldChoice {
   const holder = globalThis as { [choiceKey]?: WorldChoice };
   if (holder[choiceKey] === undefined) {
-    holder[choiceKey] = { explicit: null, settled: null, listeners: new Set() };
+    holder[choiceKey] = { explicit: null, named: null, settled: null, listeners: new Set() };
     configureWorld(openConfiguredWorld);
   }
   return holder[choiceKey];
@@ -37,7 +41,7 @@ choice();
 
 /**
  * Configures this process in code, for programs that cannot load a configuration file, such as bundled servers. It wins over the
- * file. Throws `ConfigError` when the world is already in use.
+ * file, and `PERDURE_WORLD` over it. Throws `ConfigError` when the world is already in use.
  */
 export function configure(configuration: PerdureConfiguration): void {
   const current = choice();
@@ -49,11 +53,16 @@ export function configure(configuration: PerdureConfiguration): void {
   current.explicit = checkConfiguration(configuration, "configure()");
 }
 
+/** Names the world of this process, whatever the configuration says of it. To be called before the world is used. */
+export function nameWorld(name: WorldName): void {
+  choice().named = name;
+}
+
 /** The configuration of this process. The first call settles it. */
 export function processConfiguration(): Promise<PerdureConfiguration> {
   const current = choice();
   if (current.settled === null) {
-    current.settled = current.explicit === null ? readConfiguration() : Promise.resolve(current.explicit);
+    current.settled = settle(current);
     for (const listener of current.listeners) listener();
   }
   return current.settled;
@@ -62,6 +71,14 @@ export function processConfiguration(): Promise<PerdureConfiguration> {
 /** Calls back when the configuration is settled, which is when the world is first used. */
 export function onConfigurationSettled(listener: () => void): void {
   choice().listeners.add(listener);
+}
+
+async function settle({ explicit, named }: WorldChoice): Promise<PerdureConfiguration> {
+  const name = named ?? worldVariable();
+  const configuration = explicit ?? (await readConfiguration());
+  if (name === null) return configuration;
+  const site = { root: projectRoot(process.cwd()), namespace: configuration.namespace };
+  return { ...configuration, world: await namedWorld(name, site) };
 }
 
 async function readConfiguration(): Promise<PerdureConfiguration> {
@@ -74,7 +91,10 @@ async function readConfiguration(): Promise<PerdureConfiguration> {
 /** Opens the world that the configuration names. */
 async function openConfiguredWorld(): Promise<World> {
   const { world, namespace } = await processConfiguration();
-  const opened = world === undefined ? await openDefaultWorld(namespace) : await openGivenWorld(world);
+  const opened =
+    world === undefined
+      ? await openLocalWorld({ root: projectRoot(process.cwd()), namespace })
+      : await openGivenWorld(world);
   if (namespace === undefined) return opened;
   const found = (await opened.describe()).namespace;
   if (found === namespace) return opened;
@@ -82,12 +102,6 @@ async function openConfiguredWorld(): Promise<World> {
   throw new ConfigError(`The configuration names the namespace "${namespace}", and its world has "${found}".`, {
     hint: "Give the namespace to the world, and leave it out beside it.",
   });
-}
-
-async function openDefaultWorld(namespace: string | undefined): Promise<World> {
-  const { createLocalWorld } = await import("@perdure/world-local");
-  const path = join(projectRoot(process.cwd()), ".perdure", "perdure.db");
-  return await createLocalWorld(namespace === undefined ? { path } : { path, namespace });
 }
 
 async function openGivenWorld(open: NonNullable<PerdureConfiguration["world"]>): Promise<World> {

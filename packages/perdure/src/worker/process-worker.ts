@@ -6,6 +6,7 @@
  *  P3  SIGTERM and SIGINT stop the worker first, and then have the outcome that they have without us.
  */
 import { closeWorld, type StartWorkerOptions, startWorker as startEngineWorker, type Worker } from "@perdure/core";
+import { StoreError } from "@perdure/errors";
 import { processConfiguration } from "../project/world-source.ts";
 
 interface ProcessWorker {
@@ -91,9 +92,14 @@ function stoppedBySignals(worker: Worker): Worker {
 /** Ends the process by the signal, unless the program listens to it: then the end is the program's own. */
 async function leave(signal: NodeJS.Signals): Promise<void> {
   if (process.listenerCount(signal) > 0) return;
+  const end = (): true => process.kill(process.pid, signal);
+  // Who still waits for a run hears that the store was closed; that is no failure of a program that was told to end.
+  process.prependListener("uncaughtExceptionMonitor", (error) => StoreError.is(error) && isClosed(error) && end());
   await closeWorld();
-  process.kill(process.pid, signal);
+  end();
 }
+
+const isClosed = ({ code }: StoreError): boolean => code === "STORE_CLOSED";
 
 function reportStop(error: unknown): void {
   process.exitCode = 1;

@@ -70,6 +70,45 @@ const claiming = [
     equal(await nextWakeAt(bench, ["workflow//a.ts//a"]), null);
     deepEqual(await bench.claimable("w1", 10, ["workflow//b.ts//b"]), [other.runId]);
   }),
+  scenario("of the runs that hints name only those are taken that any claim could take", async (bench) => {
+    const due = await bench.create();
+    const driven = await bench.create();
+    const asleep = await bench.create();
+    const parked = await bench.create();
+    const other = await bench.create({ workflowId: "workflow//b.ts//b" });
+    const ended = await bench.create();
+    await bench.beat("w1");
+    const { claims } = bench.world;
+    const claim = async (id: string, hinted: readonly string[]) =>
+      (await claims.claim({ worker: worker(id), max: 10, hinted })).runs;
+    const others = await claim("w1", []);
+    for (const { run, epoch } of others) {
+      const wakeAt = run.runId === due.runId ? bench.now : bench.now + 5_000;
+      if (run.runId === parked.runId) await bench.world.park(run.runId, epoch, parking);
+      else if (run.runId !== driven.runId) await claims.release(run.runId, { epoch, ifTail: run.tail, wakeAt });
+    }
+    written(await bench.world.log.append(ended.runId, cancelled()));
+    await bench.beat("w2");
+    const hinted = [due, driven, asleep, parked, other, ended].map(({ runId }) => runId);
+    const taken = await claim("w2", [...hinted, "wrun_unknown"]);
+    deepEqual(
+      taken.map(({ run, epoch }) => [run.runId, run.owner, epoch]),
+      [[due.runId, "w2", 2]],
+    );
+    deepEqual(await claim("w2", hinted), []);
+  }),
+  scenario("D2: two processes that are told of the same runs share them without overlap", async (bench) => {
+    const runIds: string[] = [];
+    for (let index = 0; index < 10; index += 1) runIds.push((await bench.create()).runId);
+    const worlds = [bench.world, await bench.fixture.second()];
+    await Promise.all(worlds.map((world, index) => bench.beat(`w${index}`, world)));
+    const claimed = await Promise.all(
+      worlds.map((world, index) => world.claims.claim({ worker: worker(`w${index}`), max: 10, hinted: runIds })),
+    );
+    const taken = claimed.flatMap(({ runs }) => runs.map(({ run }) => run.runId));
+    const left = await bench.claimable("w0");
+    deepEqual([...taken, ...left].toSorted(), runIds.toSorted());
+  }),
   scenario("a lost worker's runs go only to workers that know them", async (bench) => {
     const run = await bench.create();
     await bench.claim("w1");
