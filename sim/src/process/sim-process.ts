@@ -157,6 +157,7 @@ export class SimProcess implements Participant {
           for (const line of lines) if (!line.replayed) this.#parts.onLine(this, runId, line.text);
         },
         onError: (error) => onError(this, error),
+        onRestored: (error) => onError(this, error),
       });
       this.engine.begin();
     } catch (error) {
