@@ -24,7 +24,7 @@ export async function backUp(url: string): Promise<void> {
 }
 
 /** Puts the rows of {@link backUp} back, in one transaction. The server and its connections stay. */
-export async function restore(url: string): Promise<void> {
+export async function putBack(url: string): Promise<void> {
   await withClient(url, async (client) => {
     await client.query("BEGIN");
     const names = await tablesOf(client);

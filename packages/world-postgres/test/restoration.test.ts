@@ -2,7 +2,7 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import { postgresWorld } from "../src/postgres-world.ts";
-import { backUp, restore } from "./backup.ts";
+import { backUp, putBack } from "./backup.ts";
 import {
   cancellation,
   creation,
@@ -56,7 +56,7 @@ describe("a store that was put back", () => {
     const { world, url } = await open();
     await backUp(url);
     await beat(world, 2);
-    await restore(url);
+    await putBack(url);
     const error = await failure(world.claims.heartbeat(worker));
     expect([error.code, error.outcome]).toEqual(["STORE_RESTORED", "none"]);
     expect(error.message).toContain("it holds 1 heartbeats of a worker, of 3 that it had acknowledged");
@@ -70,7 +70,7 @@ describe("a store that was put back", () => {
     await started(world);
     await backUp(url);
     await beat(world);
-    await restore(url);
+    await putBack(url);
     const claiming = () => world.claims.claim({ worker, max: 1 });
     expect(await codeOf(claiming())).toBe("STORE_RESTORED");
     const calls = [
@@ -94,7 +94,7 @@ describe("a store that was put back", () => {
     await backUp(url);
     const decisions = [hookCreated(2, "another", at)];
     await world.log.append(runId, driverAppend(2, 3, { decisions, ifTail: 3 }));
-    await restore(url);
+    await putBack(url);
     const error = await failure(
       world.log.append(runId, driverAppend(3, 4, { decisions: [hookCreated(3, "third", at)] })),
     );
@@ -109,7 +109,7 @@ describe("a store that was put back", () => {
     await backUp(url);
     expect(await claim(world)).toHaveLength(1);
     await world.claims.release(runId, { epoch: 1, ifTail: 1, wakeAt: 0 });
-    await restore(url);
+    await putBack(url);
     expect(await codeOf(claim(world))).toBe("STORE_RESTORED");
     expect((await world.runs.get(runId))?.epoch).toBe(0);
   });
@@ -121,7 +121,7 @@ describe("a store that was put back", () => {
     const at = await started(world);
     await backUp(proxy.target);
     await world.log.append(runId, driverAppend(2, 3, { decisions: [hookCreated(2, "another", at)], ifTail: 3 }));
-    await restore(proxy.target);
+    await putBack(proxy.target);
     await withClient(proxy.target, (client) =>
       client.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
@@ -138,7 +138,7 @@ describe("a store that was put back", () => {
     await other.claims.heartbeat(successor);
     await backUp(url);
     await beat(world);
-    await restore(url);
+    await putBack(url);
     const before = await other.describe();
     expect(await codeOf(world.claims.heartbeat(worker))).toBe("STORE_RESTORED");
     const error = await failure(other.claims.heartbeat(successor));
@@ -155,11 +155,11 @@ describe("a store that was put back", () => {
     const { world, url } = await open();
     await backUp(url);
     await beat(world);
-    await restore(url);
+    await putBack(url);
     await failure(world.claims.heartbeat(worker));
     const [first] = await marksOf(url);
     await world.claims.heartbeat(successor);
-    await restore(url);
+    await putBack(url);
     expect(await codeOf(world.claims.heartbeat(successor))).toBe("STORE_RESTORED");
     expect(first).toBeTypeOf("string");
   });
@@ -169,7 +169,7 @@ describe("a store that was put back", () => {
     await started(world);
     await backUp(url);
     await world.log.append(runId, payloadFor(1, "lost"));
-    await restore(url);
+    await putBack(url);
     expect(await world.log.append(runId, payloadFor(1, "kept"))).toMatchObject({ kind: "appended", tail: 4 });
     expect(await world.log.append(runId, cancellation())).toMatchObject({ kind: "appended", tail: 5 });
   });
@@ -183,7 +183,7 @@ describe("a store that was put back", () => {
     const append = world.transactions?.append(runId, async (transaction) => {
       await transaction.query("SELECT 1");
       wrote = true;
-      await restore(url);
+      await putBack(url);
       await failure(world.claims.heartbeat(worker));
       const payload = new Uint8Array([1]);
       const fact = { type: "step_completed", correlationId: id("step", 1), at: null, data: {}, payload } as const;
@@ -200,7 +200,7 @@ describe("a store that was put back", () => {
     expect(await found()).toMatchObject({ level: "ok", found: "never noticed" });
     await backUp(url);
     await beat(world);
-    await restore(url);
+    await putBack(url);
     const { storeNow } = await world.describe();
     await failure(world.claims.heartbeat(worker));
     expect((await operations.status()).restoredAt).toBeGreaterThanOrEqual(storeNow);
