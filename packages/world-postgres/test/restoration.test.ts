@@ -186,7 +186,8 @@ describe("a store that was put back", () => {
       await putBack(url);
       await failure(world.claims.heartbeat(worker));
       const payload = new Uint8Array([1]);
-      const fact = { type: "step_completed", correlationId: id("step", 1), at: null, data: {}, payload } as const;
+      const data = { attempt: 1, delivery: 1 };
+      const fact = { type: "step_completed", correlationId: id("step", 1), at: null, data, payload } as const;
       return { by: "executor", key: "k", attempt: 1, delivery: 1, fact };
     });
     expect(await codeOf(append ?? Promise.resolve())).toBe("STORE_RESTORED");
