@@ -202,10 +202,7 @@ export class EngineWorker {
   async abandon(): Promise<void> {
     this.#abandoned = true;
     this.#beginNothing();
-    for (const drive of [...this.#drives.values()]) {
-      this.#slots.drop(drive.runId);
-      drive.abandon();
-    }
+    for (const runId of this.#drives.keys()) this.#dropClaimBefore(runId);
     this.#background.abandon();
     this.#residents.clear();
     await this.#parts.heartbeat.stop();
