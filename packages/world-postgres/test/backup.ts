@@ -1,6 +1,10 @@
 /** A copy of all rows of a store, and the way back to it: what a backup is, as far as the processes that use it can tell. */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Client } from "pg";
 import { withClient } from "./server.ts";
+import { localBinaries } from "./server-binaries.ts";
 
 /** The tables of the store, without those of migrations. */
 async function tablesOf(client: Client): Promise<readonly string[]> {
@@ -34,3 +38,20 @@ export async function putBack(url: string): Promise<void> {
     await client.query("COMMIT");
   });
 }
+
+const binaries = process.env["PERDURE_TEST_POSTGRES"] === "embedded" ? null : localBinaries();
+
+/** Why `pg_dump` and `pg_restore` cannot be used; null when they can. They have to be of the server's own version. */
+export const archiverMissing: string | null = binaries === null ? "no pg_dump beside the server" : null;
+
+const archive = async (program: string, args: readonly string[]): Promise<void> => {
+  await promisify(execFile)(join(binaries ?? "", program), [...args]);
+};
+
+/** Copies the schema into a file by `pg_dump`. */
+export const dump = (url: string, file: string): Promise<void> =>
+  archive("pg_dump", ["--format=custom", "--schema=perdure", `--file=${file}`, url]);
+
+/** Drops the schema and makes it anew from the file, by `pg_restore` in one transaction. */
+export const restoreDump = (url: string, file: string): Promise<void> =>
+  archive("pg_restore", ["--single-transaction", "--clean", "--if-exists", `--dbname=${url}`, file]);

@@ -3,9 +3,11 @@ import { StoreError, storeRestoredError } from "@perdure/errors";
 import { hydrate } from "@perdure/serde";
 import type { World } from "@perdure/world";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { start } from "../client/start.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
 import { packBundle } from "../realm/bundle.ts";
 import { tokenHash } from "../replay/correlation-id.ts";
+import { workflowId } from "../replay/history.testing.ts";
 import { mintRunId } from "../run/run-id.ts";
 import { getStepMetadata } from "../step/context.ts";
 import { Harness, program } from "./harness.testing.ts";
@@ -165,6 +167,25 @@ describe("a worker whose store was put back", () => {
     gates[1]?.("of now");
     expect(await scene.result(runId)).toBe("of now");
     expect(scene.errors).toEqual([restored]);
+  });
+
+  it("takes the next start of its process, and stores its bundle again", async () => {
+    const scene = new Scene();
+    const { world, env } = scene;
+    const worker = await scene.worker();
+    const before = worker.id;
+    scene.store.backUp();
+    const bundle = program(`async () => "worked"`);
+    const first = await start({ workflowId }, [], { world });
+    expect(await scene.result(first.runId)).toBe("worked");
+    scene.store.putBack();
+    expect(await world.bundles.get(bundle.id)).toBeNull();
+    scene.failBeat = (id) => (id === before ? storeRestoredError("The store", "a test says so") : null);
+    await env.until(() => worker.id !== before, 10_000);
+    const second = await start({ workflowId }, [], { world });
+    expect((await world.runs.get(second.runId))?.epoch).toBe(1);
+    expect(await scene.result(second.runId)).toBe("worked");
+    expect(await world.bundles.get(bundle.id)).not.toBeNull();
   });
 
   it("is opened again until the store takes its heartbeat, and tells of a restored store though beats failed before", async () => {
