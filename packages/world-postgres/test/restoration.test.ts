@@ -1,6 +1,7 @@
 /** A store that is put back to an earlier state while processes use it. */
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
+import type { PostgresWorldOptions } from "../src/options.ts";
 import { postgresWorld } from "../src/postgres-world.ts";
 import { backUp, putBack } from "./backup.ts";
 import {
@@ -21,9 +22,9 @@ const worlds = new Worlds();
 const runId = id("wrun", 1);
 const successor = { ...worker, id: "worker-b" };
 
-async function open(): Promise<OpenedWorld & { readonly url: string }> {
+async function open(options: Partial<PostgresWorldOptions> = {}): Promise<OpenedWorld & { readonly url: string }> {
   const url = await worlds.databases.create();
-  const opened = await worlds.open({ url });
+  const opened = await worlds.open({ url, ...options });
   await opened.world.claims.heartbeat(worker);
   return { ...opened, url };
 }
@@ -164,14 +165,19 @@ describe("a store that was put back", () => {
     expect(first).toBeTypeOf("string");
   });
 
-  it("keeps no client from its work", async () => {
-    const { world, url } = await open();
+  it("keeps no client from its work, and has the workers of its process look at once", async () => {
+    const { world, url } = await open({ notifications: false, pollMs: 600_000 });
     await started(world);
+    const hints: (string | null)[] = [];
+    const stop = world.wake?.listen(({ runId: hinted }) => hints.push(hinted));
     await backUp(url);
     await world.log.append(runId, payloadFor(1, "lost"));
     await putBack(url);
     expect(await world.log.append(runId, payloadFor(1, "kept"))).toMatchObject({ kind: "appended", tail: 4 });
     expect(await world.log.append(runId, cancellation())).toMatchObject({ kind: "appended", tail: 5 });
+    expect(hints).toContain(null);
+    expect(await codeOf(world.claims.poll(worker.id))).toBe("STORE_RESTORED");
+    stop?.();
   });
 
   it("L: takes the result of a step that was begun before for nobody's", async () => {
