@@ -64,14 +64,17 @@ async function append(store: Store, runId: string, request: AppendRequest): Prom
   const missing = (): never => {
     throw new WorkflowRunNotFoundError(runId);
   };
+  const begunIn = store.restoration.generation;
   if (request.by === "driver") {
     return store.changes.change<AppendResult>(runId, {
+      begunIn,
       missing,
       judge: (situation) => judgeDriver(store, request, situation),
     });
   }
   return store.changes.change<AppendResult>(runId, {
     outsideKey: request.key,
+    ...(request.by === "executor" ? { begunIn } : {}),
     missing,
     judge: (situation) => judgeKeyed(store, request, situation),
   });
