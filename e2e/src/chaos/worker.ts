@@ -34,9 +34,12 @@ async function body(name: string, args: readonly unknown[]): Promise<unknown> {
 
 const isStandstill = (error: unknown): boolean => PerdureError.is(error) && error.code === "WORKER_STUCK";
 
+/** Nothing here takes back what was acknowledged, so nothing may be taken for that. */
+const isFailure = (error: unknown): boolean => StoreError.is(error) && error.code !== "STORE_RESTORED";
+
 /** A worker tells of stores that fail, of runs over which workers were lost, and that it stood still; anything else is a defect. */
 function judgeError(error: unknown): void {
-  if (StoreError.is(error) || isStandstill(error) || (RunParkedError.is(error) && error.reason === "stalled")) return;
+  if (isFailure(error) || isStandstill(error) || (RunParkedError.is(error) && error.reason === "stalled")) return;
   process.stderr.write(`${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}\n`);
 }
 

@@ -137,7 +137,9 @@ Shows runs by status, what is due, workers and their claims, and the sizes of th
 Options:
   --json             one JSON document${shared}
 
-JSON: { location, namespace, server, schemaVersion, runs, parked, due, oldestDueMs, scheduled, workers, tables }
+JSON: { location, namespace, server, schemaVersion, restoredAt, runs, parked, due, oldestDueMs, scheduled, workers,
+  tables }
+  restoredAt is when it was noticed that the store was put back to an earlier state, or null;
   runs and parked are counts by status and by reason; workers are { id, alive, beatAgeMs, leaseMs, claims };
   tables are { name, bytes, rows, deadRows }, over all namespaces, where rows and deadRows are estimates.
 ${exitCodes}

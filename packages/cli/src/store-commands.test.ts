@@ -7,6 +7,7 @@ const status: StoreStatus = {
   namespace: "default",
   server: "PostgreSQL 15.1",
   schemaVersion: 1,
+  restoredAt: null,
   runs: { pending: 1, running: 2, completed: 30, failed: 4, cancelled: 0 },
   parked: { diverged: 1, needs_step: 2 },
   due: 7,
@@ -58,6 +59,12 @@ async function run(offered: StoreOperations | null, ...argv: readonly string[]) 
 }
 
 describe("on the store of a world that has these commands", () => {
+  test("the status says when it was noticed that the store was put back", async () => {
+    const restored = { ...status, restoredAt: Date.UTC(2026, 2, 4, 5, 6, 7) };
+    const { out } = await run(operations({ status: () => Promise.resolve(restored) }), "status");
+    expect(out).toContain("restored   noticed 2026-03-04T05:06:07.000Z\n");
+  });
+
   test("the status is a summary, the workers and the tables", async () => {
     const { code, out } = await run(operations(), "status");
     expect(code).toBe(0);

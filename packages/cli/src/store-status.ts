@@ -26,7 +26,7 @@ export function renderStatus(status: StoreStatus, style: TextStyle): string {
 }
 
 function summary(status: StoreStatus): Cell[][] {
-  const { location, namespace, server, schemaVersion, runs, parked, due, oldestDueMs, scheduled } = status;
+  const { location, namespace, server, schemaVersion, restoredAt, runs, parked, due, oldestDueMs, scheduled } = status;
   const counts = Object.entries(runs).map(([name, count]) => `${count} ${name}`);
   const reasons = Object.entries(parked).map(([reason, count]) => `${count} ${reason}`);
   const late = oldestDueMs === null ? "" : `, the oldest for ${duration(oldestDueMs)}`;
@@ -35,6 +35,7 @@ function summary(status: StoreStatus): Cell[][] {
     ["namespace", namespace],
     ["server", server],
     ["schema", `version ${schemaVersion}`],
+    ...(restoredAt === null ? [] : [["restored", `noticed ${new Date(restoredAt).toISOString()}`] as const]),
     ["runs", counts.join(", ")],
     ["parked", reasons.length === 0 ? "none" : reasons.join(", ")],
     ["due", `${due}${late}`],

@@ -57,8 +57,10 @@ export { InvalidArgumentError, InvalidDurationError, SerializationError, Undecod
 export {
   BundleUntrustedError,
   InvalidCursorError,
+  isStoreRestored,
   StoreError,
   type StoreFailure,
+  storeRestoredError,
   transactionsMissingError,
   UnknownEventError,
 } from "./world-errors.ts";

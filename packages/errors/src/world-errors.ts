@@ -10,6 +10,7 @@ export type StoreFailure =
   | "STORE_NEWER_VERSION"
   | "STORE_NOT_MIGRATED"
   | "STORE_UNSUPPORTED"
+  | "STORE_RESTORED"
   | "STORE_CLOSED";
 
 const storeFailures: ReadonlySet<string> = new Set<StoreFailure>([
@@ -21,6 +22,7 @@ const storeFailures: ReadonlySet<string> = new Set<StoreFailure>([
   "STORE_NEWER_VERSION",
   "STORE_NOT_MIGRATED",
   "STORE_UNSUPPORTED",
+  "STORE_RESTORED",
   "STORE_CLOSED",
 ]);
 
@@ -56,6 +58,18 @@ export function transactionsMissingError(what: string): StoreError {
       hint: "Use a world that keeps its runs in the program's own database: @perdure/world-postgres. A step can write once to another database: `once` of perdure/once.",
     },
   );
+}
+
+/** The store lacks what it had acknowledged; `evidence` says by what that was noticed. */
+export function storeRestoredError(store: string, evidence: string): StoreError {
+  return new StoreError("STORE_RESTORED", `${store} was put back to an earlier state: ${evidence}.`, {
+    hint: "What was acknowledged after that state is lost. Runs go on from what the store holds, and steps whose results are gone run again: look at what they did outside. Starts, payloads and cancellations of that time have to be sent again.",
+  });
+}
+
+/** True for the error that says that the store lacks what it had acknowledged. */
+export function isStoreRestored(error: unknown): error is StoreError {
+  return StoreError.is(error) && error.code === "STORE_RESTORED";
 }
 
 /** The log holds an event of a type that this version does not know; the run is parked. */

@@ -18,6 +18,9 @@ export interface HeartbeatThreadData {
   /** The statement that beats, for one worker. */
   readonly text: string;
   readonly values: Values;
+  /** The mark of a restored store, and the count of beats that was acknowledged last: see `restoration.ts`. */
+  readonly mark: string | null;
+  readonly beats: Int32Array;
   /** Host, port and database, for people. */
   readonly location: string;
 }
@@ -57,6 +60,9 @@ export function driverFile(moduleUrl: string | undefined): string {
 export const heartbeatSource = `"use strict";
 module.exports = (data) => {
   const { Client } = require(data.driver);
+  class Refused extends Error {
+    code = "STORE_RESTORED";
+  }
   let current = null;
 
   async function connected() {
@@ -80,8 +86,13 @@ module.exports = (data) => {
     async beat() {
       try {
         const client = await connected();
-        await client.query(data.text, data.values);
+        const acknowledged = Atomics.load(data.beats, 0);
+        const { rows } = await client.query(data.text, [...data.values, acknowledged, data.mark]);
+        if (rows.length === 0) throw new Refused("A heartbeat was refused.");
+        const beats = Number(rows[0].beats);
+        if (beats > Atomics.load(data.beats, 0)) Atomics.store(data.beats, 0, beats);
       } catch (error) {
+        if (error instanceof Refused) throw error;
         leave().catch(() => {});
         throw new Error(\`A heartbeat did not reach \${data.location} (\${error.code ?? error.name}).\`, { cause: error });
       }

@@ -8,7 +8,7 @@
  * K3 A change holds each key once, and one report on each step: another one goes with the next change. Nobody overtakes.
  * K4 None fails because of another one. Where an error may be about one of them alone, each is sent by itself.
  */
-import { StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
+import { isStoreRestored, StoreError, WorkflowRunNotFoundError } from "@perdure/errors";
 import type { AppendResult } from "@perdure/world";
 import { judgeKeyed, type KeyedAppend } from "./keyed-judgement.ts";
 import type { ChangeOptions } from "./run-changes.ts";
@@ -21,6 +21,8 @@ const bytesMax = 256 * 1024;
 
 interface Waiting {
   readonly request: KeyedAppend;
+  /** Of a result: `restoration.generation` when it was sent. */
+  readonly begunIn: number | null;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -37,7 +39,8 @@ export class KeyedAppends {
   /** Resolves with the answer once it is durable, or once it is certain that nothing is written. */
   append(runId: string, request: KeyedAppend): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const own: Waiting = { request, resolve, reject };
+      const begunIn = request.by === "executor" ? this.#store.restoration.generation : null;
+      const own: Waiting = { request, begunIn, resolve, reject };
       const waiting = this.#waiting.get(runId);
       if (waiting !== undefined) {
         waiting.push(own);
@@ -71,7 +74,9 @@ export class KeyedAppends {
 
   #changeOf(runId: string, batch: readonly Waiting[]): ChangeOptions<readonly AppendResult[]> {
     const requests = batch.map(({ request }) => request);
+    const begunIn = batch.find((each) => each.begunIn !== null)?.begunIn ?? null;
     return {
+      ...(begunIn === null ? {} : { begunIn }),
       outsideKeys: requests.map(({ key }) => key),
       missing: () => {
         throw new WorkflowRunNotFoundError(runId);
@@ -84,13 +89,16 @@ export class KeyedAppends {
 /** Takes away the first ones, as many as may go together. */
 function takeNext(waiting: Waiting[]): readonly Waiting[] {
   const taken = new Set<string>();
+  let generation: number | null = null;
   let bytes = 0;
   let count = 0;
-  for (const { request } of waiting) {
+  for (const { request, begunIn } of waiting) {
     bytes += request.fact.payload?.byteLength ?? 0;
     const marks = marksOf(request);
-    const fits = count < togetherMax && bytes <= bytesMax && !marks.some((mark) => taken.has(mark));
+    const isOfOne = begunIn === null || generation === null || begunIn === generation;
+    const fits = count < togetherMax && bytes <= bytesMax && isOfOne && !marks.some((mark) => taken.has(mark));
     if (count > 0 && !fits) break;
+    generation ??= begunIn;
     for (const mark of marks) taken.add(mark);
     count += 1;
   }
@@ -107,5 +115,7 @@ function marksOf({ by, key, fact }: KeyedAppend): readonly string[] {
 /** True for an error that each would meet by itself: there is no such run, it is locked for long, or the server is out of reach. */
 function concernsAll(error: unknown): boolean {
   if (!StoreError.is(error)) return WorkflowRunNotFoundError.is(error);
+  // Results of before are refused then, and not what comes from outside.
+  if (isStoreRestored(error)) return false;
   return !isOfStatement(error) || sqlStateOf(error.cause) === sqlState.lockNotAvailable;
 }

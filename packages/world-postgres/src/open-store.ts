@@ -3,6 +3,7 @@ import { ConfigError } from "@perdure/errors";
 import { Client, type ClientConfig } from "pg";
 import { Database } from "./database.ts";
 import type { PostgresWorldOptions } from "./options.ts";
+import { restoredKey } from "./restoration.ts";
 import { retentionOf } from "./retention.ts";
 import { assertUsable, migrate, schemaState, supported } from "./schema.ts";
 import { Store, type StoreSettings } from "./store.ts";
@@ -84,6 +85,12 @@ function clientOrNull(config: ClientConfig): Client | null {
   }
 }
 
+interface HeadRow {
+  readonly incarnation: string;
+  readonly mark: string | null;
+  readonly now: number;
+}
+
 /** The connections, with the schema current and the server's settings checked. */
 export async function openStore(settings: StoreSettings, allowUnsafeDurability: boolean): Promise<Store> {
   const { schema } = settings;
@@ -91,9 +98,10 @@ export async function openStore(settings: StoreSettings, allowUnsafeDurability: 
   try {
     if (!allowUnsafeDurability) await assertDurable(database);
     await prepareSchema(database, settings);
-    const sql = `SELECT value AS incarnation, ${schema}.store_now() AS now FROM ${schema}.meta WHERE key = 'incarnation'`;
-    const [row] = await database.read<{ readonly incarnation: string; readonly now: number }>(sql, []);
-    const store = new Store(settings, database, row?.incarnation ?? "");
+    const named = (key: string): string => `(SELECT value FROM ${schema}.meta WHERE key = '${key}')`;
+    const sql = `SELECT ${named("incarnation")} AS incarnation, ${named(restoredKey)} AS mark, ${schema}.store_now() AS now`;
+    const [row] = await database.read<HeadRow>(sql, []);
+    const store = new Store(settings, database, { incarnation: row?.incarnation ?? "", mark: row?.mark ?? null });
     store.clock.learn(row?.now ?? Number.NaN);
     return store;
   } catch (error) {

@@ -16,6 +16,7 @@ import {
   type ReleaseRequest,
   type RunRecord,
   takeOver,
+  type WorkerInfo,
   type WorldClaims,
 } from "@perdure/world";
 import type { TransactionQueries } from "./database.ts";
@@ -23,8 +24,12 @@ import { heartbeatSource, heartbeatThreadData } from "./heartbeat-thread.ts";
 import { type RunRow, runColumns, unclaimed, type VersionedRun, versionedRun } from "./run-rows.ts";
 import type { RunChange } from "./run-writes.ts";
 import type { Store } from "./store.ts";
+import { refusedBeatError } from "./store-errors.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 import { type ClaimOutlook, heartbeat, WorkerRows } from "./worker-rows.ts";
+
+/** A beat is sent so often until it is taken or there is a reason why it is not. */
+const beatTriesMax = 5;
 
 /** More runs than this are told as one hint in any case. */
 const retiredHintsMax = 100;
@@ -47,24 +52,32 @@ export function postgresClaims(store: Store): WorldClaims {
     heartbeat: (worker) =>
       store.call(async () => {
         store.addOwnWorker(worker.id);
-        await workers.beat(store.database, worker);
+        await beat(room, worker);
       }),
     claim: (request) =>
       store.call(() => {
         store.addOwnWorker(request.worker.id);
         return claim(room, request);
       }),
-    poll: (workerId, which = "moved") => store.call(() => pollRuns(room, workerId, which)),
+    poll: (workerId, which = "moved") =>
+      store.call(() => {
+        store.restoration.beatsOf(workerId);
+        return pollRuns(room, workerId, which);
+      }),
     release: (runId, request) => store.call(() => releaseRun(store, runId, request)),
     retire: (workerId) =>
       store.call(async () => {
         await retireWorker(room, workerId);
         store.removeOwnWorker(workerId);
+        store.restoration.forget(workerId);
       }),
     heartbeatThread(worker) {
       store.assertOpen();
       const { config, location } = store.settings;
-      const data = heartbeatThreadData(worker, { config, location, ...workers.beatStatement(worker) });
+      const { mark } = store.restoration;
+      const beats = store.restoration.beatsOf(worker.id);
+      const statement = workers.beatStatement(worker);
+      const data = heartbeatThreadData(worker, { config, location, ...statement, mark, beats });
       return { source: heartbeatSource, data };
     },
   };
@@ -73,6 +86,7 @@ export function postgresClaims(store: Store): WorldClaims {
 /** Parks a run; false when its rules forbid it. */
 export function parkRun(store: Store, runId: string, epoch: number, parked: NewParked): Promise<boolean> {
   return store.changes.change<boolean>(runId, {
+    begunIn: store.restoration.generation,
     missing: () => false,
     judge: ({ stored, storeNow }) => {
       const run = admitPark(stored.run, epoch, parked, storeNow);
@@ -96,6 +110,7 @@ export function unparkRun(store: Store, runId: string): Promise<boolean> {
 
 function releaseRun(store: Store, runId: string, request: ReleaseRequest): Promise<"released" | "moved" | "fenced"> {
   return store.changes.change<"released" | "moved" | "fenced">(runId, {
+    begunIn: store.restoration.generation,
     missing: () => "fenced",
     judge: ({ stored }) => {
       const verdict = admitRelease(stored.run, request);
@@ -138,16 +153,32 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
   };
 }
 
+/** A beat that is refused is sent again when what the store shows is no reason to refuse it. */
+async function beat({ store, workers }: Room, worker: WorkerInfo): Promise<void> {
+  const { restoration, database, settings } = store;
+  for (let tries = 0; tries < beatTriesMax; tries += 1) {
+    const acknowledged = Atomics.load(restoration.beatsOf(worker.id), 0);
+    const beats = await workers.beat(database, worker, { acknowledged, mark: restoration.mark });
+    if (beats !== null) return restoration.acknowledge(worker.id, beats);
+    await restoration.compareWorker(worker.id, acknowledged, await restoration.shown(worker.id));
+  }
+  throw refusedBeatError(settings.location);
+}
+
 /** Looks first, without a lock, because mostly there is nothing to claim. */
 async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
+  const { restoration, database } = store;
   const { hinted = [], max } = request;
+  await restoration.compareAfterLoss();
   const named = hinted.length > namedMax ? [] : await claimNamed(store, request, hinted.slice(0, max));
   const now = store.clock.estimate();
   if (named.length > 0 && now !== null) {
     return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now };
   }
-  const outlook = await workers.outlook(store.database, request.worker.workflows);
+  const acknowledged = Atomics.load(restoration.beatsOf(request.worker.id), 0);
+  const outlook = await workers.outlook(database, request.worker);
+  await restoration.compareWorker(request.worker.id, acknowledged, outlook.shown);
   store.clock.learn(outlook.storeNow);
   const { storeNow, schedule, lostOwners } = outlook;
   const isDue = schedule.dueAt(storeNow).length > 0;
@@ -190,11 +221,17 @@ interface Taken {
 async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: ClaimOutlook): Promise<ClaimResult> {
   const { store, workers } = room;
   const { storeNow, schedule, lostOwners } = outlook;
+  const { restoration, cache } = store;
   const workflows = worker.workflows.map(toStoredText);
   let taken: Taken = { claimed: [], stalled: [] };
   const nextWakeAt = await store.database.transaction(async (queries) => {
     const lost = await lostRuns(room, queries, [lostOwners, workflows, max]);
     const due = await dueRuns(room, queries, [schedule.dueAt(storeNow), storeNow, max - lost.length]);
+    for (const row of [...lost, ...due]) {
+      const stored = versionedRun(row, store.settings.namespace);
+      await restoration.compareRow(stored, cache.acknowledged(stored.run.runId), { isLocked: true });
+    }
+    restoration.beatsOf(worker.id);
     taken = takeRows(store.settings.namespace, worker.id, [...lost, ...due]);
     const changed = [...taken.claimed, ...taken.stalled].map(changeOf);
     if (changed.length > 0) await store.runs.writeTogether(queries, changed, null);

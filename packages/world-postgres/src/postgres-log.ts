@@ -56,6 +56,7 @@ async function append(store: Store, runId: string, request: AppendRequest): Prom
   if (request.by !== "driver") return store.keyedAppends.append(runId, request);
   assertFits(request.facts.length + request.decisions.length);
   return store.changes.change<AppendResult>(runId, {
+    begunIn: store.restoration.generation,
     missing: () => {
       throw new WorkflowRunNotFoundError(runId);
     },

@@ -53,6 +53,7 @@ interface Reading {
 /** Tries to insert first, since nearly every run id and key is new; the unique indexes say when one is not. */
 async function createRun(store: Store, request: CreateRequest): Promise<CreateResult> {
   const { eager } = request;
+  if (eager !== null) store.restoration.beatsOf(eager.worker);
   assertFits(1 + (eager?.facts.length ?? 0) + (eager?.decisions.length ?? 0));
   const tokens = new TokenOwners();
   let mustRead = false;

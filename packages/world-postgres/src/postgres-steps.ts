@@ -24,11 +24,20 @@ export function postgresSteps(store: Store): WorldSteps {
   return {
     claim: (request) =>
       store.call(() => {
+        store.restoration.beatsOf(request.workerId);
         store.addOwnWorker(request.workerId);
         return claim(store, request, turns);
       }),
-    held: (workerId) => store.call(() => store.jobs.heldBy(store.database, workerId)),
-    release: (workerId, runId, delivery) => store.call(() => release(store, workerId, runId, delivery)),
+    held: (workerId) =>
+      store.call(() => {
+        store.restoration.beatsOf(workerId);
+        return store.jobs.heldBy(store.database, workerId);
+      }),
+    release: (workerId, runId, delivery) =>
+      store.call(() => {
+        store.restoration.beatsOf(workerId);
+        return release(store, workerId, runId, delivery);
+      }),
   };
 }
 

@@ -128,6 +128,7 @@ class StreamAppends {
     this.#rows = store.streams;
     this.#writes = new StreamWrites(store.database, this.#rows);
     store.database.onConnectionLost(() => this.#remembered.clear());
+    store.restoration.onNoticed(() => this.#remembered.clear());
   }
 
   /** Appends of one writer go one after the other. */

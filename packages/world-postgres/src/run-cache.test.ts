@@ -56,6 +56,22 @@ describe("the cache of runs", () => {
     expect(cache.get(run.runId)).toEqual({ run, version: 2 });
   });
 
+  it("C3: judges by nothing after a lost connection, and keeps what was acknowledged to compare with", async () => {
+    const cache = new RunCache();
+    const started = startedRun(1);
+    const { run } = started.stored;
+    cache.remember({ run, version: 3 });
+    await cache.viewOf({ run, version: 3 }, reader(started.log).read);
+    cache.distrust();
+    expect([cache.get(run.runId), cache.heldView(run), cache.tailOf(run.runId)]).toEqual([null, null, null]);
+    expect(cache.size).toEqual({ entries: 1, foldedEvents: 0 });
+    const acknowledged = { runId: run.runId, version: 3, createdAt: run.createdAt, isLive: true };
+    expect(cache.acknowledged(run.runId)).toEqual(acknowledged);
+    expect(cache.acknowledgedLast(5)).toEqual([acknowledged]);
+    cache.remember(started.stored);
+    expect(cache.get(run.runId)).toEqual(started.stored);
+  });
+
   it("C2: absorbs an append that it was judged against, and no other", async () => {
     const cache = new RunCache();
     const started = startedRun(1);

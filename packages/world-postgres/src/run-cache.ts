@@ -6,8 +6,8 @@
  *
  * C1 A remembered row is never replaced by an older one.
  * C2 A fold stands for the log from its beginning to its tail. It absorbs an append only if nobody moved it meanwhile.
- * C3 When a connection was lost, everything is forgotten: what was read may be of a server that is no more, and whose
- *    last commits its successor does not have.
+ * C3 When a connection was lost, nothing is judged by what is remembered: it may be of a server that is no more, and whose
+ *    last commits its successor does not have. What was acknowledged of a row is kept, to be compared with.
  *
  * Bounded by the number of entries and by the number of events that the folds stand for; the least recently used go
  * first.
@@ -25,8 +25,19 @@ export interface CacheBounds {
 /** 1 to 3 KB for an entry, and 200 bytes for an event if every second one creates an entity: 90 MB at the most. */
 const defaultBounds: CacheBounds = { entries: 25_000, foldedEvents: 500_000 };
 
+/** What was acknowledged of a run's row. A row of the same run with a lower version is older than that. */
+export interface Acknowledged {
+  readonly runId: string;
+  readonly version: number;
+  /** A run that was deleted and created again under its id is another one. */
+  readonly createdAt: number;
+  readonly isLive: boolean;
+}
+
 interface Entry {
   stored: VersionedRun;
+  /** False: only to be compared with. */
+  isTrusted: boolean;
   view: RunView | null;
   /** The last event of a run that nobody drives: those read it who wait for the run's end, or take the run up. */
   last: LogEvent | null;
@@ -38,6 +49,13 @@ interface Entry {
 
 /** Whoever has looked for single steps of a log so often will do so again: its fold is less work by then. */
 const looksMax = 8;
+
+const acknowledgedOf = ({ stored: { run, version } }: Entry): Acknowledged => ({
+  runId: run.runId,
+  version,
+  createdAt: run.createdAt,
+  isLive: !isEnded(run.status),
+});
 
 /** A larger payload is not kept. */
 const keptPayloadMax = 2_048;
@@ -67,10 +85,32 @@ export class RunCache {
     this.#foldedEvents = 0;
   }
 
+  /** Judge by nothing that is remembered (C3). */
+  distrust(): void {
+    for (const entry of this.#entries.values()) {
+      entry.isTrusted = false;
+      entry.view = null;
+      entry.last = null;
+      entry.counted = 0;
+    }
+    this.#foldedEvents = 0;
+  }
+
+  /** What was acknowledged of the row, as far as this is remembered. */
+  acknowledged(runId: string): Acknowledged | null {
+    const entry = this.#entries.get(runId);
+    return entry === undefined ? null : acknowledgedOf(entry);
+  }
+
+  /** The same of the runs that were used last. */
+  acknowledgedLast(count: number): readonly Acknowledged[] {
+    return [...this.#entries.values()].slice(-count).map(acknowledgedOf);
+  }
+
   /** The row as it was known last; null when it is not remembered. */
   get(runId: string): VersionedRun | null {
     const entry = this.#entries.get(runId);
-    if (entry === undefined) return null;
+    if (entry?.isTrusted !== true) return null;
     this.#entries.delete(runId);
     this.#entries.set(runId, entry);
     return entry.stored;
@@ -85,7 +125,7 @@ export class RunCache {
   /** The newest tail that was seen of a run; null when it is not remembered. */
   tailOf(runId: string): number | null {
     const entry = this.#entries.get(runId);
-    return entry === undefined ? null : Math.max(entry.stored.run.tail, entry.view?.tail ?? 0);
+    return entry?.isTrusted === true ? Math.max(entry.stored.run.tail, entry.view?.tail ?? 0) : null;
   }
 
   /** Take over a row that was just read or written, and the fold of its log where it is at hand. */
@@ -93,13 +133,14 @@ export class RunCache {
     const { runId } = stored.run;
     const known = this.#entries.get(runId);
     if (known === undefined) {
-      const entry: Entry = { stored, view, last: null, counted: 0, looks: 0 };
+      const entry: Entry = { stored, isTrusted: true, view, last: null, counted: 0, looks: 0 };
       this.#entries.set(runId, entry);
       this.#count(entry);
       this.#evict();
       return;
     }
-    if (known.stored.version < stored.version) known.stored = stored;
+    if (!known.isTrusted || known.stored.version < stored.version) known.stored = stored;
+    known.isTrusted = true;
     if (!isEnded(known.stored.run.status)) return;
     known.view = null;
     this.#count(known);

@@ -7,6 +7,7 @@
  * W4 After some tries that others overtook, the row is locked first. So no storm of other writers keeps a change away.
  * W5 Only what is durable is remembered and announced.
  * W6 In a transaction of somebody else's, the row is locked last: for the write and the commit, and for nothing else.
+ * W7 What was begun before the store was put back to an earlier state is refused: see `restoration.ts`.
  */
 import { invariant } from "@perdure/errors";
 import type { Admitted, JobChanges, RunRecord, RunView } from "@perdure/world";
@@ -65,6 +66,8 @@ export type Judgement<T> =
 export interface ChangeOptions<T> {
   /** Idempotency keys of those who do not drive. Which of them were used is read with the row, each time anew. */
   readonly outsideKeys?: readonly string[];
+  /** Of a change that rests on a claim or a job: `restoration.generation` when the work was begun (W7). */
+  readonly begunIn?: number;
   readonly missing: () => T;
   readonly judge: (situation: Situation) => Judgement<T> | Promise<Judgement<T>>;
 }
@@ -182,6 +185,7 @@ class Change<T> {
   /** `seat`: null in a transaction. */
   async #attempt(queries: Queries, seat: Seat | null): Promise<Attempt<T>> {
     for (;;) {
+      this.#assertCurrent();
       const remembered = this.#remembered();
       const loaded = remembered === null ? await this.#load(queries) : null;
       const { stored, storeNow } = remembered ?? loaded ?? {};
@@ -243,20 +247,28 @@ class Change<T> {
 
   async #load(queries: Queries): Promise<LoadedRun | null> {
     this.#exactNow = null;
-    const { database, runs } = this.#store;
+    const { database, runs, cache, restoration } = this.#store;
+    const acknowledged = cache.acknowledged(this.#runId);
     const keys = this.#options.outsideKeys ?? [];
     const loaded =
       queries === database && keys.length <= 1
         ? await this.#store.load(this.#runId, keys[0])
         : await runs.load(queries, this.#runId, keys);
     if (loaded === null) {
-      this.#store.cache.forget(this.#runId);
+      cache.forget(this.#runId);
       return null;
     }
+    await restoration.compareRow(loaded.stored, acknowledged, { isLocked: queries !== database });
+    this.#assertCurrent();
     this.#store.clock.learn(loaded.storeNow);
-    this.#store.cache.remember(loaded.stored);
+    cache.remember(loaded.stored);
     this.#mustLoad = false;
     return loaded;
+  }
+
+  #assertCurrent(): void {
+    const { begunIn } = this.#options;
+    if (begunIn !== undefined) this.#store.restoration.assertCurrent(begunIn);
   }
 
   async #learnTokens(queries: Queries): Promise<void> {

@@ -306,6 +306,13 @@ export function foreignTransactionError(location: string): StoreError {
   });
 }
 
+/** A heartbeat was not taken, for no reason that the store shows. */
+export function refusedBeatError(location: string): StoreError {
+  return new StoreError("STORE_UNAVAILABLE", `The store ${location} did not take a heartbeat.`, {
+    hint: "It is sent again. If it stays so, a pooler may answer reads from a copy of the store: connect to the primary.",
+  });
+}
+
 export function tooLargeError(count: number, most: number): StoreError {
   return new StoreError("STORE_UNSUPPORTED", `One append of ${count} events; this store takes ${most}.`, {
     hint: "Cut the append at `capabilities.maxEventsPerAppend`.",

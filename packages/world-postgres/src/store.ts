@@ -15,6 +15,7 @@ import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
 import { ReadLane } from "./read-lane.ts";
+import { Restoration } from "./restoration.ts";
 import type { Retention } from "./retention.ts";
 import { RunCache } from "./run-cache.ts";
 import { type Hint, RunChanges } from "./run-changes.ts";
@@ -59,10 +60,18 @@ export interface StoreSettings {
   readonly retention: Retention;
 }
 
+/** What the store says of itself when it is opened. */
+export interface StoreHead {
+  readonly incarnation: string;
+  readonly mark: string | null;
+}
+
 export class Store {
   readonly settings: StoreSettings;
   readonly database: Database;
+  /** Whose database it is; a backup that is restored keeps it. */
   readonly incarnation: string;
+  readonly restoration: Restoration;
   readonly clock = new ServerClock();
   readonly cache = new RunCache();
   readonly signals = new ChangeSignals();
@@ -91,11 +100,12 @@ export class Store {
   #idlePolls = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(settings: StoreSettings, database: Database, incarnation: string) {
+  constructor(settings: StoreSettings, database: Database, head: StoreHead) {
     const { schema, namespace, listenConfig } = settings;
     this.settings = settings;
     this.database = database;
-    this.incarnation = incarnation;
+    this.incarnation = head.incarnation;
+    this.restoration = new Restoration(database, settings, this.cache, head.mark);
     this.runs = new RunStore(schema, namespace, settings.clockLagMsMax);
     this.lane = new WriteLane(database, this.runs);
     this.events = new EventRows(schema, namespace);
@@ -122,7 +132,16 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
             onUp: () => this.#sweep(true),
           })
         : null;
-    database.onConnectionLost(() => this.cache.clear());
+    database.onConnectionLost(() => {
+      this.cache.distrust();
+      this.restoration.connectionLost();
+    });
+    this.restoration.onNoticed(() => {
+      this.cache.clear();
+      this.#ownWorkers.clear();
+      // Who works here is refused when it looks, and looks at once.
+      this.signals.hint(null);
+    });
   }
 
   /** The answer of a call of the world. While it is open a store waits for it before it closes. */

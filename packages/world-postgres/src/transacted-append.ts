@@ -9,17 +9,23 @@ import { rolledBackError } from "./store-errors.ts";
 
 type Body = (transaction: StepTransaction) => Promise<ExecutorAppend>;
 
+interface Sent {
+  request: ExecutorAppend | null;
+  /** Which generation of the store the body was begun in. */
+  readonly begunIn: number;
+}
+
 /**
  * The body comes first and the run's row last, so that the row is locked for the write and the commit alone, and the
  * transaction is never undone because somebody else has written to the run meanwhile.
  */
 export async function appendInTransaction(store: Store, runId: string, body: Body): Promise<AppendResult> {
-  const sent: { request: ExecutorAppend | null } = { request: null };
+  const sent: Sent = { request: null, begunIn: store.restoration.generation };
   try {
     return await store.transactions.run((transaction) => appendLast(store, runId, transaction, body, sent));
   } catch (error) {
     if (!StoreError.is(error) || error.outcome !== "unknown" || sent.request === null) throw error;
-    store.cache.clear();
+    store.cache.distrust();
     const written = await findWritten(store, runId, sent.request.key).catch(() => {
       throw error;
     });
@@ -33,13 +39,14 @@ async function appendLast(
   runId: string,
   transaction: OpenTransaction,
   body: Body,
-  sent: { request: ExecutorAppend | null },
+  sent: Sent,
 ): Promise<AppendResult> {
   const given = await transaction.runBody(body);
   const request = { ...given, fact: ownPayload(given.fact) };
   await transaction.finishBody();
   const { value } = await store.changes.changeLast<readonly AppendResult[]>(transaction, runId, {
     outsideKeys: [request.key],
+    begunIn: sent.begunIn,
     missing: () => {
       throw new WorkflowRunNotFoundError(runId);
     },

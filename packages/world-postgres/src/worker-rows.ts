@@ -1,6 +1,7 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
 import { type Heartbeat, ownerState, type WorkerInfo } from "@perdure/world";
 import type { Queries, Values } from "./database.ts";
+import { restoredKey, type Shown } from "./restoration.ts";
 import { unclaimed } from "./run-rows.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 
@@ -10,6 +11,7 @@ export interface ClaimOutlook {
   readonly schedule: Schedule;
   /** The stored names of the workers that no longer live and hold runs of the worker's workflows. */
   readonly lostOwners: readonly string[];
+  readonly shown: Shown;
 }
 
 /** When the first unclaimed run of each workflow is due. */
@@ -35,6 +37,8 @@ type Head = readonly [storedWorkflowId: string, wakeAt: number];
 
 interface OutlookRow {
   readonly now: number;
+  readonly mark: string | null;
+  readonly beats: number | null;
   readonly heads: readonly Head[] | null;
   readonly owners: readonly (readonly [owner: string, beatAt: number | null, leaseMs: number | null])[] | null;
 }
@@ -48,10 +52,14 @@ export class WorkerRows {
 
   constructor(schema: string, namespace: string) {
     this.#namespace = toStoredText(namespace);
-    this.#beat = `INSERT INTO ${schema}.workers (namespace, id, beat_at, lease_ms, workflows)
-VALUES ($1, $2, ${schema}.store_now(), $3, $4)
+    const mark = `(SELECT value FROM ${schema}.meta WHERE key = '${restoredKey}')`;
+    this.#beat = `INSERT INTO ${schema}.workers AS w (namespace, id, beat_at, beats, lease_ms, workflows)
+SELECT $1::text, $2::text, ${schema}.store_now(), 1, $3::bigint, $4::text
+WHERE ${mark} IS NOT DISTINCT FROM $6::text AND ($5::bigint = 0 OR EXISTS (
+  SELECT 1 FROM ${schema}.workers k WHERE k.namespace = $1 AND k.id = $2 AND k.beats >= $5::bigint))
 ON CONFLICT (namespace, id) DO UPDATE
-SET beat_at = excluded.beat_at, lease_ms = excluded.lease_ms, workflows = excluded.workflows`;
+SET beat_at = excluded.beat_at, beats = w.beats + 1, lease_ms = excluded.lease_ms, workflows = excluded.workflows
+RETURNING w.beats`;
     this.#remove = `DELETE FROM ${schema}.workers WHERE namespace = $1 AND id = $2`;
     // One seek per workflow, so that runs which this worker cannot drive cost nothing however many are due.
     const heads = `(SELECT json_agg(json_build_array(w.id, due.wake_at)) FROM unnest($2::text[]) AS w(id), LATERAL (
@@ -66,19 +74,29 @@ SET beat_at = excluded.beat_at, lease_ms = excluded.lease_ms, workflows = exclud
     ORDER BY r.owner LIMIT 1)
   FROM owners WHERE owners.owner IS NOT NULL
 )
-SELECT ${schema}.store_now() AS now, ${heads} AS heads,
+SELECT ${schema}.store_now() AS now, ${heads} AS heads, ${mark} AS mark,
+  (SELECT w.beats FROM ${schema}.workers w WHERE w.namespace = $1 AND w.id = $3) AS beats,
   (SELECT json_agg(json_build_array(o.owner, w.beat_at, w.lease_ms))
    FROM owners o LEFT JOIN ${schema}.workers w ON w.namespace = $1 AND w.id = o.owner
    WHERE o.owner IS NOT NULL AND EXISTS (SELECT 1 FROM ${schema}.runs r
      WHERE r.namespace = $1 AND r.owner = o.owner AND r.workflow_id = ANY ($2::text[]))) AS owners`;
   }
 
-  async beat(queries: Queries, worker: WorkerInfo): Promise<void> {
+  /** Answers how many beats of the worker the store has taken; null: not this one, for the store is not as it is known. */
+  async beat(
+    queries: Queries,
+    worker: WorkerInfo,
+    known: { readonly acknowledged: number; readonly mark: string | null },
+  ): Promise<number | null> {
     const { text, values } = this.beatStatement(worker);
-    await queries.write(text, values);
+    const rows = await queries.write<{ readonly beats: number }>(text, [...values, known.acknowledged, known.mark]);
+    return rows[0]?.beats ?? null;
   }
 
-  /** Announces a worker, or renews it. */
+  /**
+   * Announces a worker, or renews it. Two values are added at the end: the count of beats that was acknowledged last, and
+   * the mark of a restored store as this process knows it. Where these are not met, nothing is written.
+   */
   beatStatement({ id, leaseMs, workflows }: WorkerInfo): { readonly text: string; readonly values: Values } {
     return { text: this.#beat, values: [this.#namespace, toStoredText(id), leaseMs, JSON.stringify(workflows)] };
   }
@@ -87,13 +105,19 @@ SELECT ${schema}.store_now() AS now, ${heads} AS heads,
     await queries.write(this.#remove, [this.#namespace, toStoredText(workerId)]);
   }
 
-  async outlook(queries: Queries, workflows: readonly string[]): Promise<ClaimOutlook> {
-    const [row] = await queries.read<OutlookRow>(this.#outlook, [this.#namespace, workflows.map(toStoredText)]);
+  async outlook(queries: Queries, { id, workflows }: WorkerInfo): Promise<ClaimOutlook> {
+    const values = [this.#namespace, workflows.map(toStoredText), toStoredText(id)];
+    const [row] = await queries.read<OutlookRow>(this.#outlook, values);
     const storeNow = row?.now ?? Number.NaN;
     const lost = (row?.owners ?? []).filter(([owner, beatAt, leaseMs]) => {
       return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
     });
-    return { storeNow, schedule: new Schedule(row?.heads ?? null), lostOwners: lost.map(([owner]) => owner) };
+    return {
+      storeNow,
+      schedule: new Schedule(row?.heads ?? null),
+      lostOwners: lost.map(([owner]) => owner),
+      shown: { mark: row?.mark ?? null, beats: row?.beats ?? null },
+    };
   }
 
   async schedule(queries: Queries, workflows: readonly string[]): Promise<Schedule> {

@@ -15,7 +15,7 @@ export function worldOn(store: Store): World {
     capabilities: { compareAndAppend: true, maxEventsPerAppend: eventsPerAppendMax },
     describe: () =>
       store.call(async () => ({
-        incarnation: store.incarnation,
+        incarnation: [store.incarnation, store.restoration.mark].filter((part) => part !== null).join(" "),
         namespace,
         storeNow: await store.runs.now(store.database),
         location,

@@ -28,6 +28,7 @@ describe("the status", () => {
       namespace: "default",
       server: expect.stringMatching(/^PostgreSQL \d+/),
       schemaVersion: 1,
+      restoredAt: null,
       runs: { pending: 1, running: 2, completed: 0, failed: 0, cancelled: 1 },
       parked: { diverged: 1 },
       due: 1,

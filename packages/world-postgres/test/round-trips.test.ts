@@ -125,10 +125,11 @@ describe("round trips to the server", () => {
     const { world: other } = await worlds.open({ url });
     await world.runs.create(eagerCreation(1, "token", at));
     await other.log.append(id("wrun", 1), payloadFor(1, "key"));
+    // It holds more than this process remembers, so nothing is tried by that.
     const request = driverAppend(2, 4, { decisions: [hookCreated(2, "another", at)] });
     expect(await countOf(store, () => world.log.append(id("wrun", 1), request))).toEqual({
       reads: 2,
-      writes: 2,
+      writes: 1,
       transactions: 0,
     });
   });

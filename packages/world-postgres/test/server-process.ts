@@ -38,6 +38,10 @@ export interface TestServer {
   url(database: string, access?: Access): string;
   /** Ends the server as a crash would, and starts it again. */
   crash(): Promise<void>;
+  /** Copies the data of the server, which is stopped for it. */
+  backUp(): Promise<void>;
+  /** Starts the server anew on the data of the last {@link backUp}. */
+  putBack(): Promise<void>;
   /** Its folder stays when it stops; the answer is the command that starts it again. */
   keep(): string;
   /** Leaves nothing behind of these databases and users. */
@@ -51,14 +55,22 @@ const loopback = "127.0.0.1";
 
 /**
  * Starts the server, says so, and stops it when the standard input ends: that is when its parent stops it or dies. For each
- * line of input the server crashes and is started again. The parameters are the folders of the programs, of the server and
+ * line of input the server is started again: after a crash, after a copy of its data was made, or on that copy. The parameters are the folders of the programs, of the server and
  * of its data, the port, the addresses to listen on, and the server's options.
  */
 const script = `
 "$1/initdb" -D "$3" -U ${user} -A scram-sha-256 --pwfile="$2/password" -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1 &&
 "$1/pg_ctl" -D "$3" -w -l "$2/server.log" -o "-k '$2' -p $4 -c listen_addresses='$5' $6" start >"$2/start.log" 2>&1 &&
 echo ready &&
-while read -r _; do "$1/pg_ctl" -D "$3" -w -m immediate restart >"$2/start.log" 2>&1 && echo ready; done
+while read -r order; do
+  "$1/pg_ctl" -D "$3" -w -m immediate stop >"$2/start.log" 2>&1
+  case "$order" in
+    "back up") rm -rf "$2/backup" && cp -R "$3" "$2/backup" && chmod 700 "$2/backup" ;;
+    "put back") find "$3" -mindepth 1 -delete && cp -R "$2/backup/." "$3" ;;
+  esac &&
+  "$1/pg_ctl" -D "$3" -w -l "$2/server.log" -o "-k '$2' -p $4 -c listen_addresses='$5' $6" start >"$2/start.log" 2>&1 &&
+  echo ready
+done
 "$1/pg_ctl" -D "$3" -m immediate stop >/dev/null 2>&1
 if [ -s "$2/start.log" ] && [ ! -e "$2/keep" ]; then rm -rf "$2" "$3" 2>/dev/null; fi
 `;
@@ -90,6 +102,10 @@ export async function startServer(options: string, place: ServerPlace = {}): Pro
     const line = await lines.next();
     if (line.value !== "ready") throw new Error(`The server did not start; see the logs in ${directory}.`);
   };
+  const startedAgain = async (order: string): Promise<void> => {
+    child.stdin.write(`${order}\n`);
+    await isReady();
+  };
   await isReady();
   return {
     url: (database, access = {}) => {
@@ -98,10 +114,9 @@ export async function startServer(options: string, place: ServerPlace = {}): Pro
         ? `postgresql://${authority}@${loopback}:${port}/${database}`
         : `postgresql://${authority}@localhost:${port}/${database}?host=${encodeURIComponent(directory)}`;
     },
-    async crash() {
-      child.stdin.write("crash\n");
-      await isReady();
-    },
+    crash: () => startedAgain("crash"),
+    backUp: () => startedAgain("back up"),
+    putBack: () => startedAgain("put back"),
     keep() {
       writeFileSync(join(directory, "keep"), "");
       return `${binaries}/pg_ctl -D ${data} -o "-k ${directory} -p ${port} -c listen_addresses='${addresses}'" start`;
@@ -113,6 +128,10 @@ export async function startServer(options: string, place: ServerPlace = {}): Pro
   };
 }
 
+async function leftAlone(): Promise<void> {
+  throw new Error("A server of somebody else is left alone.");
+}
+
 export function runningServer(base: string): TestServer {
   return {
     url(database, access = {}) {
@@ -122,9 +141,9 @@ export function runningServer(base: string): TestServer {
       if (access.password !== undefined) url.password = access.password;
       return url.href;
     },
-    crash: async () => {
-      throw new Error("A server of somebody else is left alone.");
-    },
+    crash: leftAlone,
+    backUp: leftAlone,
+    putBack: leftAlone,
     keep: () => "",
     async stop(databases, users) {
       await withClient(this.url("postgres"), async (client) => {

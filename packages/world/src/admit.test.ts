@@ -154,10 +154,19 @@ describe("who is answered how", () => {
     expect(parked.append({ decisions: [stepCreated("step_a")] })).toEqual({ kind: "fenced" });
   });
 
+  test.each([
+    ["a tail to compare that is beyond the log's", { ifTail: 3 }],
+    ["events that the log does not hold", { after: 3 }],
+    ["a claim that the run has not had", { epoch: 2 }],
+  ])("D1: a driver with %s is ahead of the store", (_case, ahead) => {
+    const pure = PureRun.started();
+    const request = { ...pure.request({ decisions: [stepCreated("step_a")] }), ...ahead };
+    expect(pure.send(request)).toEqual({ kind: "refused", reason: { kind: "ahead", tail: 2 } });
+  });
+
   test("D3: another tail is moved; no tail is none to compare", () => {
     const pure = PureRun.started();
     expect(pure.append({ decisions: [stepCreated("step_a")], ifTail: 1 })).toEqual({ kind: "moved" });
-    expect(pure.append({ decisions: [stepCreated("step_a")], ifTail: 3 })).toEqual({ kind: "moved" });
     expect(typesOf(pure.append({ decisions: [stepCreated("step_a")], ifTail: 2 }))).toEqual(["step_created"]);
     expect(typesOf(pure.append({ decisions: [stepCreated("step_b")], ifTail: null }))).toEqual(["step_created"]);
   });

@@ -2,9 +2,10 @@
  * The rules of the log as one pure function: may this append be written, and as which events?
  *
  * Every backend, and the simulator, asks `admitCreate`, `admitDriverAppend`, `admitOutsideAppend` and
- * `admitExecutorAppend`, and then only writes what comes back. The order of the checks matters: a stale epoch first (it must never be answered with a success), then a re-sent append
- * (it must be answered with the original, even after the run ended), then the end of the run, then the tail, then the
- * rules of each event.
+ * `admitExecutorAppend`, and then only writes what comes back. The order of the checks matters: a driver that is ahead of
+ * the store and a stale epoch first (neither must ever be answered with a success), then a re-sent append (it must be
+ * answered with the original, even after the run ended), then the end of the run, then the tail, then the rules of each
+ * event.
  *
  * Owns: positions, `at`, `resumeAt`, hook ordinals, `hook_conflict`, the change of the run's row.
  * Does not own: the uniqueness of tokens and keys over runs (the backend looks them up and passes them in).
@@ -64,6 +65,7 @@ export function admitDriverAppend(
   request: DriverAppend,
   context: AdmitContext,
 ): AppendVerdict {
+  if (isAhead(run, request)) return refused({ kind: "ahead", tail: run.tail });
   if (request.epoch !== run.epoch) return { kind: "fenced" };
   const mark = run.lastAppend;
   if (mark !== null && request.n <= mark.n) {
@@ -79,6 +81,12 @@ export function admitDriverAppend(
   const lastAppend = { n: request.n, first: run.tail + 1, last: batch.fork.tail };
   const release = request.release !== null && request.after === run.tail ? request.release : null;
   return batch.finish({ ...run, lastAppend }, release);
+}
+
+/** No store that has kept what it acknowledged can be asked this: epochs and tails only rise. */
+function isAhead({ epoch, tail }: RunRecord, request: DriverAppend): boolean {
+  if (request.epoch !== epoch) return request.epoch > epoch;
+  return Math.max(request.after, request.ifTail ?? 0) > tail;
 }
 
 /** Judges an append by somebody who does not hold the claim. */

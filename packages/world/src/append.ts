@@ -80,6 +80,11 @@ export interface Refused {
 export type RefusalReason =
   /** The run has ended. */
   | { readonly kind: "terminal" }
+  /**
+   * The driver holds a claim, or events, of which the store knows nothing: the store was put back to an earlier state.
+   * `tail` is where its log ends.
+   */
+  | { readonly kind: "ahead"; readonly tail: number }
   /** The `at` of a fact goes backwards or strays too far from the store's clock. */
   | { readonly kind: "clock"; readonly storeNow: number }
   /** A wait or a retry is not due yet. `index` counts facts, then decisions, of the request. */

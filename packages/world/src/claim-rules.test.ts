@@ -108,6 +108,10 @@ describe("a release", () => {
     expect(verdict).toMatchObject({ kind: "released", run: { owner: null, wakeAt: 77, epoch: 1 } });
   });
 
+  test("is fenced when the driver is ahead of the store, which would be moved at each look", () => {
+    expect(admitRelease(held(), { epoch: 1, ifTail: 3, wakeAt: null })).toEqual({ kind: "fenced" });
+  });
+
   test("is refused as moved when the tail is another", () => {
     expect(admitRelease(held(), { epoch: 1, ifTail: 1, wakeAt: null })).toEqual({ kind: "moved" });
   });

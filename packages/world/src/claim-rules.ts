@@ -89,6 +89,8 @@ export type ReleaseVerdict =
 export function admitRelease(run: RunRecord, request: ReleaseRequest): ReleaseVerdict {
   if (request.epoch !== run.epoch || run.parked !== null) return { kind: "fenced" };
   if (run.owner === null) return request.ifTail === run.tail ? { kind: "released", run: null } : { kind: "fenced" };
+  // A driver that is ahead of the store would find the tail moved each time that it looks.
+  if (request.ifTail > run.tail) return { kind: "fenced" };
   if (request.ifTail !== run.tail) return { kind: "moved" };
   return { kind: "released", run: { ...run, owner: null, wakeAt: request.wakeAt } };
 }

@@ -34,6 +34,8 @@ export interface StoreStatus {
   /** Version of the database server, as it names itself. */
   readonly server: string;
   readonly schemaVersion: number;
+  /** When it was last noticed that the store was put back to an earlier state; null: never. */
+  readonly restoredAt: number | null;
   readonly runs: Readonly<Record<RunStatus, number>>;
   /** Parked runs by reason. */
   readonly parked: Readonly<Record<string, number>>;

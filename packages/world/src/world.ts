@@ -137,7 +137,8 @@ export interface WorldLog {
 export interface WorldClaims {
   /**
    * Announce a worker, and prove that it lives; a claim is valid while its worker's last beat is younger than its lease.
-   * A worker beats before it claims or creates eagerly: one that never beat counts as lost.
+   * A worker beats before it claims or creates eagerly: one that never beat counts as lost. `STORE_RESTORED`, here and from
+   * the other calls of a worker: the store lacks what it had acknowledged, and no call of this worker is served any more.
    */
   heartbeat(worker: WorkerInfo): Promise<void>;
   /**
@@ -162,7 +163,8 @@ export interface WorldClaims {
   /**
    * CommonJS source of a module `(data) => ({ beat(worker), close() })` that beats from a thread of its own, so that a step
    * which blocks the event loop does not lose its worker's runs. Both may answer a promise; the next beat is asked for
-   * only when the one before is answered. Null: beat from the event loop. Throws where such a thread is missing because
+   * only when the one before is answered. A beat that is rejected with an error whose `code` is `STORE_RESTORED` is asked for
+   * once more by `heartbeat`, which says the rest. Null: beat from the event loop. Throws where such a thread is missing because
    * of how the program was built; it is told, and the event loop beats.
    */
   heartbeatThread(worker: WorkerInfo): { readonly source: string; readonly data: unknown } | null;

@@ -157,6 +157,11 @@ export class SimProcess implements Participant {
           for (const line of lines) if (!line.replayed) this.#parts.onLine(this, runId, line.text);
         },
         onError: (error) => onError(this, error),
+        // No schedule puts the store back; in a script the process ends, as one does whose runner starts it again.
+        onRestored: (error) => {
+          onError(this, error);
+          this.crash();
+        },
       });
       this.engine.begin();
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What a store that fails, lags or is damaged does to a run: it delays it or parks it, and never fails it. */
-import { StoreError } from "@perdure/errors";
-import type { LogEvent } from "@perdure/world";
+import { isStoreRestored, StoreError } from "@perdure/errors";
+import { fold, type LogEvent, type RunRecord, type RunView } from "@perdure/world";
 import type { Operation } from "../faults/catalogue.ts";
 import type { Scenario } from "./scenario.ts";
 import { Stage } from "./stage/stage.ts";
@@ -17,6 +17,23 @@ const add = {
     return { kind: "value" as const, value: Number(sum) + 1, latencyMs: 50 };
   },
 };
+
+/** A run as it is kept aside. */
+interface Backup {
+  readonly run: RunRecord;
+  readonly events: readonly LogEvent[];
+}
+
+const backUp = (stage: Stage, runId: string): Backup => ({ run: stage.record(runId), events: [...stage.log(runId)] });
+
+/** Does behind everybody's back what the restoration of a backup does, to one run. */
+function putBack(stage: Stage, runId: string, { run, events }: Backup): void {
+  const stored = stage.store.run(runId);
+  if (stored === undefined) return;
+  stored.events.splice(0, stored.events.length, ...events);
+  (stored as { view: RunView }).view = fold(events);
+  stage.store.space.setRun(stored, run);
+}
 
 /** Calls that a worker makes for its runs, and whether it may speculate. */
 const driven: readonly (readonly [operation: Operation, compareAndAppend: boolean])[] = [
@@ -171,6 +188,40 @@ export const scenarios: readonly Scenario[] = [
       await stage.store.connect().unpark(runId);
       stage.equal(await stage.result(runId), 3, "the result");
       stage.judge();
+      stage.close();
+    },
+  },
+  {
+    of: "partial data",
+    title: "D1: a driver whose store was put back to a shorter log is refused once, and the run goes on from that log",
+    mutant: {
+      breaks: "a driver that is ahead of the store ends",
+      always: true,
+      edits: [
+        {
+          file: "packages/core/src/run/run-machine.ts",
+          find: 'if (reason.kind === "ahead") return this.#end({ kind: "ahead" });',
+          replace: "",
+        },
+      ],
+    },
+    async play() {
+      const stage = new Stage({
+        workflow: `async () => [await step("first")(), await step("second")()]`,
+        steps: { first: value("first", 50), second: value("second", 50) },
+      });
+      const one = await stage.process("one");
+      const runId = await stage.start(one);
+      const backup = backUp(stage, runId);
+      await stage.until("the second step", () => stage.hasEvent(runId, "step_created", 2));
+      putBack(stage, runId, backup);
+      await stage.until("the worker is told", () => !one.isAlive);
+      stage.equal(stage.errors.map(isStoreRestored), [true], "what the worker was told");
+      stage.equal(stage.log(runId).length, backup.events.length, "what was written by then");
+      await stage.process("two");
+      stage.equal(await stage.result(runId), ["first", "second"], "the result");
+      const started = stage.bodies.runs.map(({ name, delivery }) => `${name} ${delivery}`);
+      stage.equal(started, ["first 1", "second 1", "first 2", "second 1"], "starts");
       stage.close();
     },
   },

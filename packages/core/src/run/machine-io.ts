@@ -118,10 +118,14 @@ export interface StepTask {
   readonly workflow: { readonly name: string; readonly startedAt: number };
 }
 
-/** How a drive ended. `existing`: the run was not created, because another one holds its key. */
+/**
+ * How a drive ended. `existing`: the run was not created, because another one holds its key. `ahead`: what is held of the run
+ * goes beyond what the store holds, which was put back to an earlier state.
+ */
 export type DriveEnd =
   | { readonly kind: "ended" }
   | { readonly kind: "released" }
   | { readonly kind: "parked"; readonly fault: Fault }
   | { readonly kind: "fenced" }
+  | { readonly kind: "ahead" }
   | { readonly kind: "existing"; readonly runId: string };

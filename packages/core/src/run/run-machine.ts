@@ -91,7 +91,7 @@ export class RunMachine {
     invariant(this.#state.kind === "fresh", "a machine takes one run up");
     this.#knownTail = tail;
     if (residence !== null) this.#held.adopt(residence);
-    return this.#load();
+    return this.#held.tail > tail ? this.#end({ kind: "ahead" }) : this.#load();
   }
 
   /** Create a run: its first turn is taken before anything is written. */
@@ -246,6 +246,7 @@ export class RunMachine {
       case "refused": {
         const { reason } = result;
         if (reason.kind === "terminal") return this.#end({ kind: "ended" });
+        if (reason.kind === "ahead") return this.#end({ kind: "ahead" });
         if (reason.kind === "entity") this.#dropFact(request, reason.index, reason.rule);
         else clock.observe(reason.storeNow, now);
         return this.#rebuild();

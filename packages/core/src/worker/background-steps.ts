@@ -99,8 +99,10 @@ export class BackgroundSteps {
     if (this.#bodies.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Record nothing more: the jobs are anybody's once the worker is retired. */
+  /** Take and record nothing more: the jobs are anybody's once the worker is retired. */
   abandon(): void {
+    this.#stopping = true;
+    this.#cancelTimer?.();
     for (const [key, body] of [...this.#bodies]) {
       this.#abort(body);
       this.#forget(key, body);

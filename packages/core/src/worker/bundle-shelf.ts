@@ -27,6 +27,11 @@ export class BundleShelf {
     return building;
   }
 
+  /** Store each bundle again before the next start that needs it: the store may not hold it any more. */
+  distrustStore(): void {
+    this.#byWorkflow.clear();
+  }
+
   /** A bundle by its id; null when the store does not hold it. Throws `UndecodableError` for one of another ABI. */
   byId(id: string): Promise<HeldBundle | null> {
     const known = this.#byId.get(id);

@@ -120,6 +120,7 @@ export class Harness {
         for (const line of lines) if (!line.replayed) this.lines.push(line.text);
       },
       onError: (error) => this.errors.push(error),
+      onRestored: (error) => this.errors.push(error),
     });
     engine.begin();
     return { engine, world, die: () => (beating = false) };

@@ -1,4 +1,4 @@
-import { StoreError } from "@perdure/errors";
+import { StoreError, storeRestoredError } from "@perdure/errors";
 import type { WorkerInfo, World } from "@perdure/world";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { systemEnv } from "../env.ts";
@@ -23,6 +23,12 @@ module.exports = (shared) => {
     close() { Atomics.store(cells, ${cell.closed}, 1); },
   };
 };`;
+
+const refusedSource = `
+module.exports = () => ({
+  beat() { throw Object.assign(new Error("refused"), { code: "STORE_RESTORED" }); },
+  close() {},
+});`;
 
 interface TestWorld {
   readonly world: Pick<World, "claims">;
@@ -119,6 +125,19 @@ describe("with a thread", () => {
     expect(errors).toHaveLength(1);
   });
 
+  it("asks the world when the thread is refused because the store was put back, and tells what it says", async () => {
+    const made = testWorld(refusedSource);
+    const errors: unknown[] = [];
+    await start({ world: made.world, onError: (error) => errors.push(error) });
+    // The first beat is the one that the worker begins with.
+    await until(() => made.calls.length > 1);
+    expect(errors).toEqual([]);
+    const restored = storeRestoredError("The store", "a test says so");
+    made.fail = restored;
+    await until(() => errors.length > 0);
+    expect(errors[0]).toBe(restored);
+  });
+
   it("closes the world's part and ends the thread", async () => {
     const made = testWorld(countingSource);
     const heartbeat = await start({ world: made.world });
@@ -183,6 +202,20 @@ describe("without a thread", () => {
     made.fail = new StoreError("STORE_UNAVAILABLE", "The store is away again.", { outcome: "unknown" });
     await env.advance(200);
     expect(errors).toHaveLength(2);
+  });
+
+  it("tells that the store was put back, whatever failed before", async () => {
+    const env = new VirtualEnv();
+    const made = testWorld(null);
+    const errors: unknown[] = [];
+    await start({ world: made.world, env, intervalMs: 100, onError: (error) => errors.push(error) });
+    const away = new StoreError("STORE_UNAVAILABLE", "The store is away.");
+    made.fail = away;
+    await env.advance(200);
+    const restored = storeRestoredError("The store", "a test says so");
+    made.fail = restored;
+    await env.advance(50);
+    expect(errors.slice(0, 2)).toEqual([away, restored]);
   });
 
   it("says when the loop had not turned for as long as a lease", async () => {

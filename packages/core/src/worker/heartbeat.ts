@@ -8,8 +8,9 @@
  * H1. No promise of a `Heartbeat` rejects and nothing here throws: what goes wrong is told to `onError`, once for each
  *     row of failures, and tried again sooner than the next beat would be due.
  * H2. An event loop that has not turned for `stuckAfterMs` is not alive, whoever beats for it.
+ * H3. That the store was put back to an earlier state is told in any case: a row of failures mostly comes before it.
  */
-import { StoreError } from "@perdure/errors";
+import { isStoreRestored, StoreError } from "@perdure/errors";
 import type { WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import { type SideThread, startSideThread } from "./side-thread.ts";
@@ -60,6 +61,7 @@ class WorkerHeartbeat implements Heartbeat {
   #tickAt: number;
   #stopped = false;
   #failing = false;
+  #asking = false;
   #beating: Promise<void> = Promise.resolve();
   #cancelTick: () => void = () => {};
   #cancelBeat: () => void = () => {};
@@ -106,7 +108,8 @@ class WorkerHeartbeat implements Heartbeat {
       const pace = { intervalMs, stuckAfterMs, retryMs: this.#retryMs() };
       const onBroken = (error: unknown): void => this.#threadBroke(error);
       const onError = (error: unknown): void => this.#tell(lostBeat(error));
-      this.#thread = startSideThread({ ...spec, worker, pace, env, onError, onBroken });
+      const onRestored = (): void => void this.#askAfterRestore();
+      this.#thread = startSideThread({ ...spec, worker, pace, env, onError, onRestored, onBroken });
     } catch (error) {
       this.#tell(error);
     }
@@ -119,6 +122,18 @@ class WorkerHeartbeat implements Heartbeat {
     if (this.#stopped) return;
     this.#tell(error);
     this.#beatAfter(0);
+  }
+
+  /** The thread was refused. The world says why, or that a beat from here will do. */
+  async #askAfterRestore(): Promise<void> {
+    if (this.#stopped || this.#asking) return;
+    this.#asking = true;
+    try {
+      await this.#options.world.claims.heartbeat(this.#options.worker);
+    } catch (error) {
+      this.#tell(error);
+    }
+    this.#asking = false;
   }
 
   #tickLater(): void {
@@ -143,7 +158,7 @@ class WorkerHeartbeat implements Heartbeat {
       this.#beatAt = beatAt;
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#tell(error);
+      if (!this.#failing || isStoreRestored(error)) this.#tell(error);
       this.#failing = true;
     }
     if (!this.#stopped) this.#beatAfter(this.#failing ? this.#retryMs() : intervalMs);

@@ -35,6 +35,8 @@ export interface SideThreadOptions {
   readonly env: Env;
   /** Called with the first of a row of failed beats. */
   readonly onError: (error: unknown) => void;
+  /** Called each time that the store refuses a beat because it was put back to an earlier state. */
+  readonly onRestored: () => void;
   /** Called when the thread has ended by itself. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -100,7 +102,8 @@ async function beatUnlessStuck() {
     Atomics.store(beatAt, 0, BigInt(now));
     failing = false;
   } catch (error) {
-    if (!failing) parentPort.postMessage(error);
+    if (error?.code === "STORE_RESTORED") parentPort.postMessage("restored");
+    else if (!failing) parentPort.postMessage(error);
     failing = true;
   }
 }
@@ -143,7 +146,10 @@ class HeartbeatThread implements SideThread {
       stdin: false,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32, stackSizeMb: 1 },
     });
-    this.#thread.on("message", options.onError);
+    this.#thread.on("message", (message: unknown) => {
+      if (message === "restored") options.onRestored();
+      else options.onError(message);
+    });
     let cause: unknown;
     this.#thread.on("error", (error) => {
       cause = error;

@@ -1,5 +1,5 @@
 /** Puts a worker together from the real parts of the process. */
-import { StrayRejectionWarning, WorkerStuckWarning } from "@perdure/errors";
+import { isStoreRestored, StrayRejectionWarning, WorkerStuckWarning } from "@perdure/errors";
 import type { World } from "@perdure/world";
 import { currentWorker, setCurrentWorker, worldOf } from "../client/runtime.ts";
 import { type Env, systemEnv } from "../env.ts";
@@ -10,12 +10,10 @@ import type { ConsoleLine } from "../run/machine-io.ts";
 import { registeredWorkflows } from "../step/registry.ts";
 import { ExecutionFactory } from "./execution-factory.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { RenewingWorker } from "./renewing-worker.ts";
 import { type WorkerOptions, workerSettings } from "./settings.ts";
 import { shelfOf } from "./shelves.ts";
-import { EngineWorker } from "./worker.ts";
-
-/** How long `stop` waits for running step bodies unless told otherwise. */
-const graceMsDefault = 10_000;
+import { EngineWorker, type WorkerParts } from "./worker.ts";
 
 /** Options of {@link startWorker}. */
 export interface StartWorkerOptions extends WorkerOptions {
@@ -23,7 +21,7 @@ export interface StartWorkerOptions extends WorkerOptions {
   readonly world?: World;
   /** Whether the process stays alive for this worker while it has nothing to do. Default true. */
   readonly keepAlive?: boolean;
-  /** Called with problems that the worker survives: a run that it parked, a store that fails, a blocked event loop. Default: a report on stderr. */
+  /** Called with problems that the worker survives: a run that it parked, a store that fails or was put back, a blocked event loop. Default: a report on stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called with lines that workflow code wrote to its console. Default: this process's console. */
   readonly onConsole?: (runId: string, line: ConsoleLine) => void;
@@ -32,6 +30,7 @@ export interface StartWorkerOptions extends WorkerOptions {
 
 /** A running worker. */
 export interface Worker {
+  /** Another one after the store was put back to an earlier state, when the worker has begun anew. */
   readonly id: string;
   /** Runs that are claimed by this worker now. */
   readonly claimedCount: number;
@@ -56,17 +55,7 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
   watchRejections();
   const world = options.world ?? (await worldOf());
   const { namespace } = await world.describe();
-  const info = { id: `wrkr_${crockford(env.randomBytes(16))}`, leaseMs: settings.leaseMs };
   const guard = createGuard();
-  const heartbeat = await startHeartbeat({
-    world,
-    worker: { ...info, workflows: registeredWorkflows() },
-    intervalMs: settings.heartbeatMs,
-    stuckAfterMs: settings.stuckAfterMs,
-    env,
-    onStuck: (ms) => onError(new WorkerStuckWarning(ms, settings.stuckAfterMs)),
-    onError,
-  });
   const onConsole = options.onConsole ?? writeConsole;
   const print = (runId: string, lines: readonly ConsoleLine[]): void => {
     for (const line of lines) if (!line.replayed) onConsole(runId, line);
@@ -77,20 +66,43 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
     onStrayRejection: (bundle, what) => onError(new StrayRejectionWarning(bundle.workflows.join(", "), what)),
   });
   const shelf = shelfOf(world);
-  const parts = { world, env, guard, executions, heartbeat, shelf, settings, info, namespace, print, onError };
-  const worker = new EngineWorker(parts);
-  const release = options.keepAlive === false ? null : env.hold();
-  setCurrentWorker(world, worker);
-  worker.begin();
-  return handleOf(worker, () => {
-    release?.();
-    if (currentWorker(world) === worker) setCurrentWorker(world, null);
+  const shared = { world, env, guard, executions, shelf, settings, namespace, print, onError };
+  const worker = await RenewingWorker.begin({
+    env,
+    onError,
+    open(onRestored) {
+      shelf.distrustStore();
+      return openWorker({ ...shared, onRestored });
+    },
+    begins: (engine) => setCurrentWorker(world, engine),
+    letsGo(engine) {
+      if (currentWorker(world) === engine) setCurrentWorker(world, null);
+    },
   });
+  return handleOf(worker, options.keepAlive === false ? null : env.hold());
 }
 
-function handleOf(worker: EngineWorker, onStop: () => void): Worker {
+/** Announces a worker under a new id. */
+async function openWorker(shared: Omit<WorkerParts, "heartbeat" | "info">): Promise<EngineWorker> {
+  const { world, env, settings, onError, onRestored } = shared;
+  const info = { id: `wrkr_${crockford(env.randomBytes(16))}`, leaseMs: settings.leaseMs };
+  const heartbeat = await startHeartbeat({
+    world,
+    worker: { ...info, workflows: registeredWorkflows() },
+    intervalMs: settings.heartbeatMs,
+    stuckAfterMs: settings.stuckAfterMs,
+    env,
+    onStuck: (ms) => onError(new WorkerStuckWarning(ms, settings.stuckAfterMs)),
+    onError: (error) => (isStoreRestored(error) ? onRestored(error) : onError(error)),
+  });
+  return new EngineWorker({ ...shared, heartbeat, info });
+}
+
+function handleOf(worker: RenewingWorker, release: (() => void) | null): Worker {
   return {
-    id: worker.id,
+    get id() {
+      return worker.id;
+    },
     get claimedCount() {
       return worker.claimedCount;
     },
@@ -98,8 +110,8 @@ function handleOf(worker: EngineWorker, onStop: () => void): Worker {
       return worker.residentCount;
     },
     async stop(options) {
-      onStop();
-      await worker.stop(options?.graceMs ?? graceMsDefault);
+      release?.();
+      await worker.stop(options?.graceMs);
     },
   };
 }

@@ -7,14 +7,18 @@
  *      than it has room for.
  *  W2  A hint only makes it look sooner: the claim loop and the poll, on their own timers, are enough (M6, Q1).
  *  W3  `stop` gives every run back after its running bodies were recorded; nothing new is claimed or started.
+ *  W4  A store that was put back to an earlier state makes all that a worker knows worthless: `onRestored` is told, and
+ *      whoever owns the worker lets go of it by `abandon`, which writes nothing.
  */
 import {
   BundleUntrustedError,
+  isStoreRestored,
   PerdureError,
   parkedHint,
   RunParkedError,
   StoreError,
   sentenceOf,
+  storeRestoredError,
 } from "@perdure/errors";
 import type { ClaimedRun, ClaimResult, RunRecord, WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
@@ -55,6 +59,8 @@ export interface WorkerParts {
   readonly namespace: string;
   readonly print: (runId: string, lines: readonly ConsoleLine[]) => void;
   readonly onError: (error: unknown) => void;
+  /** The store lacks what it had acknowledged to this worker. It may be told more than once. */
+  readonly onRestored: (error: StoreError) => void;
 }
 
 /** A failure of the store that lasts is told again after this many milliseconds. */
@@ -114,6 +120,7 @@ export class EngineWorker {
   #claimAgain = false;
   #polling = false;
   #stopping = false;
+  #abandoned = false;
   #cancelClaimTimer: (() => void) | null = null;
   #cancelPollTimer: (() => void) | null = null;
   #releaseHold: (() => void) | null = null;
@@ -191,11 +198,9 @@ export class EngineWorker {
    * abandoned, and starts again elsewhere as a new delivery.
    */
   async stop(graceMs: number): Promise<void> {
+    if (this.#abandoned) return await this.#parts.guard.close();
     if (this.#stopping) return await this.#whenIdle();
-    this.#stopping = true;
-    for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#cancelClaimTimer?.();
-    this.#cancelPollTimer?.();
+    this.#beginNothing();
     for (const drive of this.#drives.values()) drive.shutdown();
     const recorded = this.#background.stop();
     await Promise.all(this.#taking.values());
@@ -209,6 +214,26 @@ export class EngineWorker {
     await this.#parts.heartbeat.stop();
     await this.#parts.world.claims.retire(this.id).catch(this.#parts.onError);
     await this.#parts.guard.close();
+  }
+
+  /**
+   * Let go of everything at once, without a word to the store. Bodies that run are aborted, and what they bring is dropped.
+   * The guard is left to the worker that begins in this one's place.
+   */
+  async abandon(): Promise<void> {
+    this.#abandoned = true;
+    this.#beginNothing();
+    for (const runId of this.#drives.keys()) this.#dropClaimBefore(runId);
+    this.#background.abandon();
+    this.#residents.clear();
+    await this.#parts.heartbeat.stop();
+  }
+
+  #beginNothing(): void {
+    this.#stopping = true;
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#cancelClaimTimer?.();
+    this.#cancelPollTimer?.();
   }
 
   #whenIdle(): Promise<void> {
@@ -310,6 +335,7 @@ export class EngineWorker {
   #take({ run, epoch }: ClaimedRun): void {
     if (this.#stopping) {
       this.#dropClaimBefore(run.runId);
+      if (this.#abandoned) return;
       const back = { epoch, ifTail: run.tail, wakeAt: this.#storeNow() };
       this.#parts.world.claims.release(run.runId, back).catch(this.#parts.onError);
       return;
@@ -403,14 +429,13 @@ export class EngineWorker {
 
   /** A failure of the store is met by many runs, and again at every look: it is told once in a while. */
   #tell(error: unknown): void {
-    if (!StoreError.is(error)) {
-      this.#parts.onError(error);
-      return;
+    const { env, onError, onRestored } = this.#parts;
+    if (isStoreRestored(error)) onRestored(error);
+    else if (!StoreError.is(error)) onError(error);
+    else if (env.elapsed() - (this.#toldAt.get(error.code) ?? Number.NEGATIVE_INFINITY) >= toldAgainMs) {
+      this.#toldAt.set(error.code, env.elapsed());
+      onError(error);
     }
-    const now = this.#parts.env.elapsed();
-    if (now - (this.#toldAt.get(error.code) ?? Number.NEGATIVE_INFINITY) < toldAgainMs) return;
-    this.#toldAt.set(error.code, now);
-    this.#parts.onError(error);
   }
 
   #driveEnded(drive: Drive, bundle: HeldBundle, memo: HydrationMemo, end: DriveEnd): void {
@@ -423,6 +448,7 @@ export class EngineWorker {
     if (end.kind === "fenced") this.#mayHoldMore = true;
     if (end.kind === "ended") this.#executions.judgeRejections(bundle);
     if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
+    if (end.kind === "ahead") this.#tell(storeRestoredError("The store", `this worker holds more of ${drive.runId}`));
     const residence = drive.machine.takeResidence();
     if (residence !== null && end.kind === "released" && !this.#stopping) {
       this.#residents.put(drive.runId, { residence, bundle });

@@ -12,6 +12,9 @@
  * version is the one that the caller judged by, and writes the events and tokens with it, for many runs in one round trip.
  * It decides nothing else: what is written comes from the rules of `@perdure/world`.
  *
+ * `workers.beats` counts up, so that a store which was put back to an earlier state is known by a count that is lower than
+ * the one that it had acknowledged. Whoever notices leaves the mark `restored` in `meta`: see `restoration.ts`.
+ *
  * `wake_at` is a double, because the rules take any finite moment, also one that no 64-bit integer holds. Texts compare
  * by their bytes (`COLLATE "C"`), as JavaScript's do for all that occurs in ids. Keys of any length are unique by their
  * SHA-256, since an index takes no entry above a third of a page.
@@ -118,6 +121,7 @@ CREATE TABLE {schema}.workers (
   namespace text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   beat_at bigint NOT NULL,
+  beats bigint NOT NULL,
   lease_ms bigint NOT NULL,
   workflows text NOT NULL,
   PRIMARY KEY (namespace, id)

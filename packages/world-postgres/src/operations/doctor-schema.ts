@@ -3,10 +3,14 @@ import type { DoctorFinding } from "@perdure/world";
 import type { Database } from "../database.ts";
 import { type Migration, migrations, schemaState } from "../schema.ts";
 import { finding } from "./finding.ts";
+import { readRestoredAt } from "./status.ts";
 
 /** Below these numbers a share says nothing. */
 const updatesMin = 1_000;
 const deadRowsMin = 10_000;
+
+/** So long a restored store is worth a warning, in milliseconds. */
+const restoredRecentlyMs = 7 * 24 * 3_600_000;
 
 export async function schemaFindings(database: Database, schema: string): Promise<readonly DoctorFinding[]> {
   const { version, begun } = await schemaState(database, schema);
@@ -23,6 +27,7 @@ export async function schemaFindings(database: Database, schema: string): Promis
     schemaFinding,
     await indexFinding(database, schema, version),
     await privilegeFinding(database, schema),
+    await restorationFinding(database, schema),
     ...(await tableFindings(database, schema)),
   ];
 }
@@ -68,6 +73,17 @@ WHERE c.relnamespace = to_regnamespace($1)::oid AND c.relkind IN ('r', 'p') AND 
     names === "" ? "this user may read and write all tables" : `this user may not read and write: ${names}`,
     names === "" ? null : "problem",
     "GRANT SELECT, INSERT, UPDATE, DELETE on them to this user; docs/guides/postgres.md has the statements.",
+  );
+}
+
+async function restorationFinding(database: Database, schema: string): Promise<DoctorFinding> {
+  const at = await readRestoredAt(database, schema);
+  const isRecent = at !== null && Date.now() - at < restoredRecentlyMs;
+  return finding(
+    "restored",
+    at === null ? "never noticed" : `noticed ${new Date(at).toISOString()}`,
+    isRecent ? "warning" : null,
+    "The store was put back to an earlier state while workers used it: docs/errors/store-restored.md says what may be lost or have run twice.",
   );
 }
 

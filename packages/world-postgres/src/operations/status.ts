@@ -1,6 +1,7 @@
 /** The state of a store, read in a few statements. */
 import type { RunStatus, StoreStatus, TableStatus, WorkerStatus } from "@perdure/world";
 import type { Database } from "../database.ts";
+import { momentOfMark, restoredKey } from "../restoration.ts";
 import { unclaimed } from "../run-rows.ts";
 import { schemaState } from "../schema.ts";
 import type { StoreSettings } from "../store.ts";
@@ -19,12 +20,20 @@ export async function readStatus(database: Database, settings: StoreSettings): P
     namespace,
     server: server?.version ?? "",
     schemaVersion: version,
+    restoredAt: await readRestoredAt(database, schema),
     runs: await countRuns(database, schema, key),
     parked: await countParked(database, schema, key),
     ...(await countWakeUps(database, schema, key)),
     workers: await readWorkers(database, schema, key),
     tables: await readTables(database, schema),
   };
+}
+
+/** When a process noticed that the store was put back to an earlier state; null: none ever has. */
+export async function readRestoredAt(database: Database, schema: string): Promise<number | null> {
+  const sql = `SELECT value FROM ${schema}.meta WHERE key = '${restoredKey}'`;
+  const [row] = await database.read<{ readonly value: string }>(sql, []);
+  return row === undefined ? null : momentOfMark(row.value);
 }
 
 async function countRuns(database: Database, schema: string, key: string): Promise<Record<RunStatus, number>> {

@@ -251,11 +251,21 @@ const losing = [
       equal((await driver.try({ decisions: [stepCreated("step_a")] })).kind, "fenced");
     });
   }),
-  scenario("D1: an epoch of the future is no better", async (bench) => {
-    const driver = await bench.drive();
-    const request = { ...driver.request({ decisions: [stepCreated("step_a")] }), epoch: 2 };
-    equal((await bench.untouched(driver.runId, () => driver.send(request))).kind, "fenced");
-  }),
+  scenario(
+    "D1: a driver with a claim or events of which the store knows nothing is ahead, and refused",
+    async (bench) => {
+      const driver = await bench.drive();
+      const { runId, epoch, tail } = driver;
+      const ahead = { kind: "refused", reason: { kind: "ahead", tail } };
+      await bench.untouched(runId, async () => {
+        const request = driver.request({ decisions: [stepCreated("step_a")] });
+        deepEqual(await driver.send({ ...request, epoch: epoch + 1 }), ahead);
+        deepEqual(await driver.send({ ...request, after: tail + 1 }), ahead);
+        const back = { epoch, ifTail: tail + 1, wakeAt: null };
+        equal(await bench.world.claims.release(runId, back), "fenced");
+      });
+    },
+  ),
   scenario("Q3: a run whose workers keep dying without progress is parked as stalled", async (bench) => {
     const driver = await bench.drive("w0");
     await loseWorkers(bench, expiriesMax + 1, 1);

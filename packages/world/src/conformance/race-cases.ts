@@ -161,11 +161,16 @@ const lost = [
     "compareAndAppend",
   ),
   scenario(
-    "D3: a tail that is ahead of the log has moved too",
+    "D1: a driver whose tail is ahead of the log is refused, however often it asks",
     async (bench) => {
       const driver = await bench.drive();
-      const result = await driver.try({ decisions: [stepCreated("step_a")], ifTail: driver.tail + 1 });
-      equal(result.kind, "moved");
+      const { tail } = driver;
+      for (const ifTail of [tail + 1, tail + 2]) {
+        const asked = () => driver.try({ decisions: [stepCreated("step_a")], ifTail });
+        const result = await bench.untouched(driver.runId, asked);
+        deepEqual(result, { kind: "refused", reason: { kind: "ahead", tail } });
+      }
+      written(await driver.try({ decisions: [stepCreated("step_a")], ifTail: tail }));
     },
     "compareAndAppend",
   ),
