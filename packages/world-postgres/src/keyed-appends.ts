@@ -114,8 +114,8 @@ function marksOf({ by, key, fact }: KeyedAppend): readonly string[] {
 
 /** True for an error that each would meet by itself: there is no such run, it is locked for long, or the server is out of reach. */
 function concernsAll(error: unknown): boolean {
-  if (!StoreError.is(error)) return WorkflowRunNotFoundError.is(error);
   // Results of before are refused then, and not what comes from outside.
   if (isStoreRestored(error)) return false;
+  if (!StoreError.is(error)) return WorkflowRunNotFoundError.is(error);
   return !isOfStatement(error) || sqlStateOf(error.cause) === sqlState.lockNotAvailable;
 }

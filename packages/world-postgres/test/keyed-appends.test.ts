@@ -2,6 +2,7 @@
 import type { AppendRequest, AppendResult, ExecutorAppend, World } from "@perdure/world";
 import { describe, expect, it, vi } from "vitest";
 import type { Store } from "../src/store.ts";
+import { backUp, putBack } from "./backup.ts";
 import { cancellation, driverAppend, hookCreated, id, payloadFor, worker } from "./request-values.ts";
 import { withClient } from "./server.ts";
 import { completed, openSteps, runId } from "./step-values.ts";
@@ -185,6 +186,25 @@ describe("results of one run that are there together", () => {
     );
     expect((await logOf(other)).slice(0, written.length)).toEqual(written);
     expect(await reportedIn(other)).toEqual(stepsOf(upTo(20)));
+  });
+});
+
+describe("a store that was put back to an earlier state", () => {
+  it("K4: refuses the results of before, and not the payload that comes with them", async () => {
+    const { url, world } = await openTaken(3);
+    const at = (await world.runs.get(runId))?.lastAt ?? 0;
+    await world.log.append(runId, driverAppend(2, 5, { decisions: [hookCreated(1, "one", at)] }));
+    await backUp(url);
+    expect(await world.log.append(runId, payloadFor(1, "first"))).toMatchObject({ kind: "appended" });
+    await putBack(url);
+    const requests = [resultOf(0), payloadFor(1, "second"), resultOf(1)];
+    const answers = await Promise.allSettled(requests.map((request) => world.log.append(runId, request)));
+    expect(answers).toMatchObject([
+      { reason: { code: "STORE_RESTORED" } },
+      { value: { kind: "appended" } },
+      { reason: { code: "STORE_RESTORED" } },
+    ]);
+    expect((await logOf(world)).map(({ key }) => key).filter((key) => key !== null)).toEqual(["second"]);
   });
 });
 
