@@ -64,7 +64,7 @@ export async function startWorker(options: StartWorkerOptions = {}): Promise<Wor
     intervalMs: settings.heartbeatMs,
     stuckAfterMs: settings.stuckAfterMs,
     env,
-    onStuck: (ms) => onError(new WorkerStuckWarning(ms, settings.stuckAfterMs)),
+    onStuck: (ms, limit) => onError(new WorkerStuckWarning(ms, limit)),
     onError,
   });
   const onConsole = options.onConsole ?? writeConsole;
