@@ -138,12 +138,13 @@ ${claimable} ${runs} WHERE r.namespace = $1 AND r.ended_owner = $2 AND r.ended_a
 /** Looks first, without a lock, because mostly there is nothing to claim. */
 async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { store, workers } = room;
-  const outlook = await workers.outlook(store.database, request.worker.workflows);
+  const outlook = await workers.outlook(store.database, request.worker);
   store.clock.learn(outlook.storeNow);
-  const { storeNow, schedule, lostOwners } = outlook;
+  const { storeNow, schedule } = outlook;
+  const { lostOwners, nextLossAt } = outlook.losses;
   const isDue = schedule.dueAt(storeNow).length > 0;
   if (request.max > 0 && (isDue || lostOwners.length > 0)) return claimRuns(room, request, outlook);
-  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt };
+  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt, nextLossAt };
 }
 
 interface Taken {
@@ -157,7 +158,8 @@ interface Taken {
  */
 async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: ClaimOutlook): Promise<ClaimResult> {
   const { store, workers } = room;
-  const { storeNow, schedule, lostOwners } = outlook;
+  const { storeNow, schedule } = outlook;
+  const { lostOwners, nextLossAt } = outlook.losses;
   const workflows = worker.workflows.map(toStoredText);
   let taken: Taken = { claimed: [], stalled: [] };
   const nextWakeAt = await store.database.transaction(async (queries) => {
@@ -171,7 +173,7 @@ async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: Cla
   });
   for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
   for (const { run } of taken.stalled) store.announce(run, null);
-  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt };
+  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt, nextLossAt };
 }
 
 async function lostRuns(

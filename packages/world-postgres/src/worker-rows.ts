@@ -1,5 +1,5 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
-import { type Heartbeat, ownerState, type WorkerInfo } from "@perdure/world";
+import { type Heartbeat, nextLoss, ownerState, type WorkerInfo } from "@perdure/world";
 import type { Queries, Values } from "./database.ts";
 import { unclaimed } from "./run-rows.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
@@ -8,8 +8,27 @@ import { fromStoredText, toStoredText } from "./stored-text.ts";
 export interface ClaimOutlook {
   readonly storeNow: number;
   readonly schedule: Schedule;
-  /** The stored names of the workers that no longer live and hold runs of the worker's workflows. */
+  /** Of the workers that hold runs of the worker's workflows. */
+  readonly losses: Losses;
+}
+
+/** A worker that holds something, by its stored name. Without a beat it never beat, or has retired. */
+export type OwnerBeat = readonly [owner: string, beatAt: number | null, leaseMs: number | null];
+
+/** Who is lost of those that hold something, by their stored names, and when the next one is unless it beats before. */
+export interface Losses {
   readonly lostOwners: readonly string[];
+  readonly nextLossAt: number | null;
+}
+
+/** As a worker sees them, which does not look out for itself. */
+export function lossesOf(owners: readonly OwnerBeat[] | null, workerId: string, storeNow: number): Losses {
+  const beats = (owners ?? []).map(([stored, beatAt, leaseMs]) => {
+    return [fromStoredText(stored), heartbeat(beatAt, leaseMs), stored] as const;
+  });
+  const lost = beats.filter(([owner, beat]) => ownerState({ owner }, beat, storeNow) === "dead");
+  const others = beats.map(([owner, beat]) => [owner, beat] as const);
+  return { lostOwners: lost.map(([, , stored]) => stored), nextLossAt: nextLoss(others, { workerId, storeNow }) };
 }
 
 /** When the first unclaimed run of each workflow is due. */
@@ -36,7 +55,7 @@ type Head = readonly [storedWorkflowId: string, wakeAt: number];
 interface OutlookRow {
   readonly now: number;
   readonly heads: readonly Head[] | null;
-  readonly owners: readonly (readonly [owner: string, beatAt: number | null, leaseMs: number | null])[] | null;
+  readonly owners: readonly OwnerBeat[] | null;
 }
 
 export class WorkerRows {
@@ -87,13 +106,11 @@ SELECT ${schema}.store_now() AS now, ${heads} AS heads,
     await queries.write(this.#remove, [this.#namespace, toStoredText(workerId)]);
   }
 
-  async outlook(queries: Queries, workflows: readonly string[]): Promise<ClaimOutlook> {
+  async outlook(queries: Queries, { id, workflows }: WorkerInfo): Promise<ClaimOutlook> {
     const [row] = await queries.read<OutlookRow>(this.#outlook, [this.#namespace, workflows.map(toStoredText)]);
     const storeNow = row?.now ?? Number.NaN;
-    const lost = (row?.owners ?? []).filter(([owner, beatAt, leaseMs]) => {
-      return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
-    });
-    return { storeNow, schedule: new Schedule(row?.heads ?? null), lostOwners: lost.map(([owner]) => owner) };
+    const losses = lossesOf(row?.owners ?? null, id, storeNow);
+    return { storeNow, schedule: new Schedule(row?.heads ?? null), losses };
   }
 
   async schedule(queries: Queries, workflows: readonly string[]): Promise<Schedule> {

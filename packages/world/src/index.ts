@@ -35,6 +35,7 @@ export {
   isClaimable,
   isEagerClaimGone,
   isPolled,
+  nextLoss,
   type OwnerState,
   ownerState,
   type ReleaseVerdict,

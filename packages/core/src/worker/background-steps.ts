@@ -24,6 +24,7 @@ import type { Heartbeat } from "./heartbeat.ts";
 import { encodeLostError } from "./lost-step.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 import { stepContext } from "./step-scope.ts";
+import { untilLoss } from "./until-loss.ts";
 
 /** What the execution of background steps needs of its worker. */
 export interface BackgroundParts {
@@ -159,7 +160,7 @@ export class BackgroundSteps {
     const max = Math.min(jobBatch, slots.freeCount(queue));
     this.#wantsRoom ||= max <= 0;
     if (this.#stopping || max <= 0 || !heartbeat.alive()) return Number.POSITIVE_INFINITY;
-    const { jobs, storeNow, nextReadyAt } = await world.steps.claim({ workerId, steps, max });
+    const { jobs, storeNow, nextReadyAt, nextLossAt } = await world.steps.claim({ workerId, steps, max });
     clock.observe(storeNow, env.elapsed());
     for (const claimed of jobs) this.#take(claimed);
     if (jobs.length === max) {
@@ -167,7 +168,8 @@ export class BackgroundSteps {
       this.#wantsRoom ||= isFull;
       return isFull ? Number.POSITIVE_INFINITY : 0;
     }
-    return nextReadyAt === null ? Number.POSITIVE_INFINITY : Math.max(takenPauseMs, nextReadyAt - storeNow);
+    const lossMs = untilLoss({ nextLossAt, storeNow }, env.random());
+    return nextReadyAt === null ? lossMs : Math.min(lossMs, Math.max(takenPauseMs, nextReadyAt - storeNow));
   }
 
   /** B2. Called between two claims, so that no claim is under way. */
