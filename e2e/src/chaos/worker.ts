@@ -2,13 +2,17 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { getStepMetadata, getWorkflowMetadata, start, startWorker } from "@perdure/core";
+import type { World } from "@perdure/world";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { PerdureError, RunParkedError, StoreError } from "perdure/errors";
-import { answerOf, errorOf, ownMaxRetriesOf } from "perdure-sim/step-bodies";
+import { answerOf, errorOf } from "perdure-sim/step-bodies";
 import { Ledger } from "../crash/ledger.ts";
 import { ledgerPath, programsPath, readAssignment } from "./assignment.ts";
+import type { UnsignedChaosEntry } from "./ledger-entries.ts";
 import type { FromWorker, RunOrder } from "./messages.ts";
 import { type BuiltModule, registerPrograms } from "./register-programs.ts";
+import { traitsOf, writesStreams } from "./step-traits.ts";
+import { BodyStreams } from "./stream-writer.ts";
 import { witnessedWorld } from "./witnessed-world.ts";
 
 /** A body takes no longer, and a retry waits no longer. */
@@ -16,16 +20,19 @@ const bodyMsMax = 40;
 const retryMsMax = 120;
 
 const { folder, url, settings } = readAssignment();
-const ledger = new Ledger(ledgerPath(folder));
+const ledger = new Ledger<UnsignedChaosEntry>(ledgerPath(folder));
 
 const tell = (message: FromWorker): void => void process.send?.(message);
 
-async function body(name: string, args: readonly unknown[]): Promise<unknown> {
+async function body(world: World, name: string, args: readonly unknown[]): Promise<unknown> {
   const { stepId: step, attempt, delivery } = getStepMetadata();
   const entry = { run: getWorkflowMetadata().workflowRunId, step, attempt, delivery };
   ledger.write({ kind: "begin", ...entry });
   const answer = answerOf(name, args, attempt);
+  const streams = writesStreams(name) ? new BodyStreams(world.streams, ledger, entry) : null;
+  await streams?.work();
   await pause(Math.min(answer.latencyMs, bodyMsMax));
+  await (answer.kind === "value" ? streams?.finish() : streams?.work());
   ledger.write({ kind: "done", ...entry });
   if (answer.kind === "value") return answer.value;
   const retryAfterMs = Math.min(answer.retryAfterMs ?? retryMsMax, retryMsMax);
@@ -41,11 +48,10 @@ function judgeError(error: unknown): void {
 }
 
 const modules = JSON.parse(readFileSync(programsPath(folder), "utf8")) as readonly BuiltModule[];
-registerPrograms(modules, body, ownMaxRetriesOf);
-
 process.on("disconnect", () => process.exit());
 try {
   const world = witnessedWorld(await createPostgresWorld({ url, timeoutMs: 5_000 }), ledger);
+  registerPrograms(modules, (name, args) => body(world, name, args), traitsOf);
   const { id } = await startWorker({ world, ...settings, onConsole: () => {}, onError: judgeError });
   process.on("message", ({ key, program, inputs }: RunOrder) => {
     const workflowId = modules[program]?.workflowId ?? "";
