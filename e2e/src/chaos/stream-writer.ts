@@ -15,7 +15,7 @@ const sendAgainMs = 30;
 /** The stream of a run that all of its steps write to. */
 export const sharedStream = "shared";
 /** The stream of a step, which its body closes when it has its result. */
-export const ownStream = (step: string): string => `of ${step}`;
+const ownStream = (step: string): string => `of ${step}`;
 
 /** The batches that a body writes, and the end of its own stream. */
 export class BodyStreams {
