@@ -110,12 +110,14 @@ export {
 export {
   admitStreamAppend,
   assertStreamAppendFits,
+  copiedStreamAppend,
   type NewStreamMark,
   type StreamContext,
   type StreamMark,
   type StreamVerdict,
   streamEnd,
   streamIndex,
+  streamInfo,
   streamWriterId,
 } from "./stream-rules.ts";
 export { readStream, type StreamReader } from "./stream-wait.ts";
