@@ -68,7 +68,7 @@ function judged(history: Partial<History>) {
 }
 
 test("nothing is wrong with a stream of a step that was lost and began again", () => {
-  expect(judged({})).toEqual({ broken: [], streams: 1, chunks: 6, acknowledged: 2, fenced: 1, seen: 9 });
+  expect(judged({})).toEqual({ broken: [], streams: 1, chunks: 6, acknowledged: 2, refused: 1, seen: 9 });
 });
 
 const without = (...gone: readonly Batch[]) =>

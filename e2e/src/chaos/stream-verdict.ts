@@ -9,9 +9,9 @@ export interface StreamVerdict {
   readonly broken: readonly string[];
   readonly streams: number;
   readonly chunks: number;
-  /** Batches that the store has acknowledged, and those that it has refused as of a stale execution. */
+  /** Batches that the store has acknowledged, and those that it has refused: of stale executions, or behind an end. */
   readonly acknowledged: number;
-  readonly fenced: number;
+  readonly refused: number;
   /** Chunks that readers saw. */
   readonly seen: number;
 }
@@ -29,14 +29,14 @@ export function judgeStreams({ ledger, chunks, streams, sightings, background }:
   const stored = new StoredStreams(chunks, streams);
   const writers = new Writers(stored, new Fences(background));
   for (const entry of ledger) writers.read(entry);
-  const { sent, acknowledged, fenced } = writers;
+  const { sent, acknowledged, refused } = writers;
   const broken = [
     ...writers.broken,
     ...sightings.flatMap((sighting) => stored.contradictions(sighting)),
     ...stored.disorders(sent),
   ];
   const seen = sightings.reduce((sum, { texts }) => sum + texts.length, 0);
-  return { broken, streams: streams.length, chunks: chunks.length, acknowledged, fenced, seen };
+  return { broken, streams: streams.length, chunks: chunks.length, acknowledged, refused, seen };
 }
 
 /** Walks through the ledger in its order. */
@@ -45,7 +45,7 @@ class Writers {
   /** The batch of every chunk that anybody has sent, by run and text. */
   readonly sent = new Map<string, SendEntry>();
   acknowledged = 0;
-  fenced = 0;
+  refused = 0;
   readonly #stored: StoredStreams;
   readonly #fences: Fences;
 
@@ -76,7 +76,7 @@ class Writers {
 
   /** A body sends one batch of a stream after the other, and its start is in the log. */
   #denied(batch: Batch, reason: string): void {
-    if (reason === "fenced") this.fenced += 1;
+    this.refused += 1;
     if (reason === "gap" || reason === "step_unknown") {
       this.broken.push(`The batch ${label(batch)} was refused: ${reason}.`);
     }

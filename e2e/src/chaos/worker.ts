@@ -5,7 +5,7 @@ import { getStepMetadata, getWorkflowMetadata, start, startWorker } from "@perdu
 import type { World } from "@perdure/world";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { PerdureError, RunParkedError, StoreError } from "perdure/errors";
-import { answerOf, errorOf } from "perdure-sim/step-bodies";
+import { answerOf, errorOf, type StepAnswer } from "perdure-sim/step-bodies";
 import { Ledger } from "../crash/ledger.ts";
 import { ledgerPath, programsPath, readAssignment } from "./assignment.ts";
 import type { UnsignedChaosEntry } from "./ledger-entries.ts";
@@ -15,9 +15,12 @@ import { traitsOf, writesStreams } from "./step-traits.ts";
 import { BodyStreams } from "./stream-writer.ts";
 import { witnessedWorld } from "./witnessed-world.ts";
 
-/** A body takes no longer, and a retry waits no longer. */
+/** A body that works takes no longer, one that writes for longer than it works neither, and a retry waits no longer. */
 const bodyMsMax = 40;
+const writingMsMax = 400;
 const retryMsMax = 120;
+/** A body that writes for longer writes this often. */
+const writesMax = 4;
 
 const { folder, url, settings } = readAssignment();
 const ledger = new Ledger<UnsignedChaosEntry>(ledgerPath(folder));
@@ -29,14 +32,23 @@ async function body(world: World, name: string, args: readonly unknown[]): Promi
   const entry = { run: getWorkflowMetadata().workflowRunId, step, attempt, delivery };
   ledger.write({ kind: "begin", ...entry });
   const answer = answerOf(name, args, attempt);
-  const streams = writesStreams(name) ? new BodyStreams(world.streams, ledger, entry) : null;
-  await streams?.work();
-  await pause(Math.min(answer.latencyMs, bodyMsMax));
-  await (answer.kind === "value" ? streams?.finish() : streams?.work());
+  if (writesStreams(name)) await write(new BodyStreams(world.streams, ledger, entry), answer);
+  else await pause(Math.min(answer.latencyMs, bodyMsMax));
   ledger.write({ kind: "done", ...entry });
   if (answer.kind === "value") return answer.value;
   const retryAfterMs = Math.min(answer.retryAfterMs ?? retryMsMax, retryMsMax);
   throw errorOf(answer.kind === "error" ? { ...answer, kind: "retryable", retryAfterMs } : { ...answer, retryAfterMs });
+}
+
+/** Long enough, now and then, to be taken over in the middle. */
+async function write(streams: BodyStreams, { kind, latencyMs }: StepAnswer): Promise<void> {
+  const ms = Math.min(latencyMs, writingMsMax);
+  const count = ms > bodyMsMax ? writesMax : 1;
+  for (let index = 0; index < count; index += 1) {
+    await streams.work();
+    await pause(ms / count);
+  }
+  await (kind === "value" ? streams.finish() : streams.work());
 }
 
 const isStandstill = (error: unknown): boolean => PerdureError.is(error) && error.code === "WORKER_STUCK";
