@@ -156,7 +156,7 @@ export class BackgroundSteps {
 
   /** `queue`: null: of none that is limited. */
   async #claimOf(queue: string | null, steps: readonly string[]): Promise<number> {
-    const { world, env, heartbeat, slots, clock, workerId } = this.#parts;
+    const { world, env, heartbeat, slots, clock, workerId, sweepMs } = this.#parts;
     const max = Math.min(jobBatch, slots.freeCount(queue));
     this.#wantsRoom ||= max <= 0;
     if (this.#stopping || max <= 0 || !heartbeat.alive()) return Number.POSITIVE_INFINITY;
@@ -168,7 +168,7 @@ export class BackgroundSteps {
       this.#wantsRoom ||= isFull;
       return isFull ? Number.POSITIVE_INFINITY : 0;
     }
-    const lossMs = untilLoss({ nextLossAt, storeNow }, env.random());
+    const lossMs = untilLoss({ nextLossAt, storeNow }, sweepMs, () => env.random());
     return nextReadyAt === null ? lossMs : Math.min(lossMs, Math.max(takenPauseMs, nextReadyAt - storeNow));
   }
 

@@ -4,12 +4,12 @@ import type { ClaimResult } from "@perdure/world";
 /** Workers that see the same lease end look within so many milliseconds, and not at one moment. */
 const spreadMs = 50;
 
-/** Milliseconds until the next lease may be over. `draw`: from 0 to 1. */
+/** Milliseconds until the next lease may be over; infinity when a sweep comes before. */
 export function untilLoss(
   { nextLossAt, storeNow }: Pick<ClaimResult, "nextLossAt" | "storeNow">,
-  draw: number,
+  sweepMs: number,
+  random: () => number,
 ): number {
-  return nextLossAt === null
-    ? Number.POSITIVE_INFINITY
-    : Math.max(0, nextLossAt - storeNow) + Math.round(spreadMs * draw);
+  if (nextLossAt === null || nextLossAt - storeNow >= sweepMs) return Number.POSITIVE_INFINITY;
+  return Math.max(0, nextLossAt - storeNow) + Math.round(spreadMs * random());
 }

@@ -254,8 +254,8 @@ export class EngineWorker {
 
   /** Milliseconds until it is worth to look again. What is due and was not to be had, others are just taking. */
   #untilDue({ runs, nextWakeAt, nextLossAt, storeNow }: ClaimResult): number {
-    const { env } = this.#parts;
-    const lossMs = untilLoss({ nextLossAt, storeNow }, env.random());
+    const { env, settings } = this.#parts;
+    const lossMs = untilLoss({ nextLossAt, storeNow }, settings.sweepMs, () => env.random());
     if (nextWakeAt === null) return lossMs;
     const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + env.random()));
     return Math.min(lossMs, Math.max(leastMs, nextWakeAt - storeNow));
