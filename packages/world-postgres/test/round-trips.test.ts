@@ -1,3 +1,4 @@
+/** How many round trips to the server a call takes. */
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import type { PostgresWorldOptions } from "../src/options.ts";

@@ -1,3 +1,4 @@
+/** Changes of many runs in one statement: what travels together, and what keeps nothing from the others. */
 import { admitCreate, type DriverAppend, RunView, type World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import type { RunChange } from "../src/run-writes.ts";

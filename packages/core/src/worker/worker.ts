@@ -45,6 +45,7 @@ import type { WorkerSettings } from "./settings.ts";
 import { stepContext } from "./step-scope.ts";
 import { Turnstile } from "./turnstile.ts";
 import { startUnclaimed } from "./unclaimed-start.ts";
+import { untilLoss } from "./until-loss.ts";
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -301,10 +302,12 @@ export class EngineWorker {
   }
 
   /** Milliseconds until it is worth to look again. What is due and was not to be had, others are just taking. */
-  #untilDue({ runs, nextWakeAt, storeNow }: ClaimResult): number {
-    if (nextWakeAt === null) return Number.POSITIVE_INFINITY;
-    const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + this.#parts.env.random()));
-    return Math.max(leastMs, nextWakeAt - storeNow);
+  #untilDue({ runs, nextWakeAt, nextLossAt, storeNow }: ClaimResult): number {
+    const { env, settings } = this.#parts;
+    const lossMs = untilLoss({ nextLossAt, storeNow }, settings.sweepMs, () => env.random());
+    if (nextWakeAt === null) return lossMs;
+    const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + env.random()));
+    return Math.min(lossMs, Math.max(leastMs, nextWakeAt - storeNow));
   }
 
   /**
