@@ -22,9 +22,9 @@ import { dispatchOf, queueOf, registeredSteps } from "../step/registry.ts";
 import type { StepSlots } from "../step/step-slots.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { encodeLostError } from "./lost-step.ts";
+import { untilLoss } from "./next-look.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 import { stepContext } from "./step-scope.ts";
-import { untilLoss } from "./until-loss.ts";
 
 /** What the execution of background steps needs of its worker. */
 export interface BackgroundParts {
