@@ -12,7 +12,7 @@ export type FaultKind = (typeof faultKinds)[number];
 /** What is planned per minute: about a fifth finds no victim, since a server that is down has no backends to end. */
 const perMinute: Readonly<Record<FaultKind, number>> = {
   kill: 34,
-  suspend: 10,
+  suspend: 16,
   terminate: 220,
   cut: 220,
   restart: 4,

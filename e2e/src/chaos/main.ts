@@ -59,9 +59,13 @@ async function recovery(seed: number, count: number): Promise<void> {
     kept = where;
   };
   const outcome = await runRecovery({ seed, kills: count, workers, onKept });
-  const { pausesMs, lost } = outcome.recovery;
-  const [p50, p99, most] = [0.5, 0.99, 1].map((share) => percentile(pausesMs, share));
-  console.log({ ...outcome, seed, recovery: { kills: count, runs: pausesMs.length, p50, p99, most, lost } });
+  const { runsMs, jobsMs, restartsMs, lost } = outcome.recovery;
+  const of = (pausesMs: readonly number[]) => {
+    const [p50, p99, most] = [0.5, 0.99, 1].map((share) => percentile(pausesMs, share));
+    return { count: pausesMs.length, p50, p99, most };
+  };
+  const recovery = { kills: count, runs: of(runsMs), jobs: of(jobsMs), restarts: of(restartsMs), lost };
+  console.log({ ...outcome, seed, recovery });
   assertWhole(outcome, seed, kept);
 }
 

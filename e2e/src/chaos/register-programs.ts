@@ -16,18 +16,16 @@ export const readModule = (path: string): BuiltModule => JSON.parse(readFileSync
 /** Runs a step body: the name of the step and its arguments. */
 export type RunBody = (name: string, args: readonly unknown[]) => Promise<unknown>;
 
-/** `maxRetriesOf`: of a step whose function sets it. */
+/** `traitsOf`: the properties that the function of a step has. */
 export function registerPrograms(
   modules: readonly BuiltModule[],
   runBody: RunBody,
-  maxRetriesOf: (name: string) => number | undefined = () => undefined,
+  traitsOf: (name: string) => object = () => ({}),
 ): void {
   for (const { workflowId, steps } of modules) {
     for (const { id, name, shape } of steps) {
       const fn: StepFunction = (...args) => runBody(name, args);
-      const maxRetries = maxRetriesOf(name);
-      const step = maxRetries === undefined ? fn : Object.assign(fn, { maxRetries });
-      registerStep(id, step, { name, shape, file: "program.ts", line: 1 });
+      registerStep(id, Object.assign(fn, traitsOf(name)), { name, shape, file: "program.ts", line: 1 });
     }
     registerWorkflow(workflowId, () => undefined, { name: "main", file: "program.ts", line: 1 });
   }

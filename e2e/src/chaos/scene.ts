@@ -6,10 +6,15 @@ import type { WorkerOptions } from "@perdure/core";
 import type { World } from "@perdure/world";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { CuttingProxy, startServer, type TestServer, withClient } from "@perdure/world-postgres/testing";
-import { ownMaxRetriesOf } from "perdure-sim/step-bodies";
+import { Chance } from "perdure-sim/chance";
+import { Ledger } from "../crash/ledger.ts";
+import { ledgerPath } from "./assignment.ts";
 import { Books } from "./books.ts";
+import type { UnsignedChaosEntry } from "./ledger-entries.ts";
 import { type ChaosProgram, makePrograms } from "./programs.ts";
 import { registerPrograms } from "./register-programs.ts";
+import { traitsOf } from "./step-traits.ts";
+import { StreamReaders } from "./stream-readers.ts";
 import { Traffic } from "./traffic.ts";
 import { Workforce } from "./workforce.ts";
 
@@ -30,6 +35,7 @@ export interface Scene {
   readonly programs: readonly ChaosProgram[];
   readonly workforce: Workforce;
   readonly traffic: Traffic;
+  readonly readers: StreamReaders;
 }
 
 const programCount = 12;
@@ -78,14 +84,16 @@ async function actOn<T>(
 ): Promise<T> {
   const programs = await makePrograms(folder, seed, programCount);
   const modules = programs.map(({ module }) => module);
-  registerPrograms(modules, () => Promise.reject(new Error("A client runs no step.")), ownMaxRetriesOf);
+  registerPrograms(modules, () => Promise.reject(new Error("A client runs no step.")), traitsOf);
   const proxy = await CuttingProxy.to(url);
   const books = new Books(url);
   const world = await createPostgresWorld({ url: proxy.url, timeoutMs: 5_000 });
   const workforce = new Workforce({ folder, url: proxy.url, settings }, workers);
-  const traffic = new Traffic({ seed, world, books, workforce, programs });
+  const readers = new StreamReaders(world.streams, Chance.of(seed, "readers"));
+  const ledger = new Ledger<UnsignedChaosEntry>(ledgerPath(folder));
+  const traffic = new Traffic({ seed, world, books, workforce, programs, readers, ledger });
   try {
-    return await act({ folder, server, proxy, books, world, programs, workforce, traffic });
+    return await act({ folder, server, proxy, books, world, programs, workforce, traffic, readers });
   } finally {
     await workforce.dismiss();
     await world.close();

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getRun, resumeHook, start, startWorker } from "@perdure/core";
+import { getRun, getStepMetadata, getWorkflowMetadata, resumeHook, start, startWorker } from "@perdure/core";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { startServer, withClient } from "@perdure/world-postgres/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,8 +10,10 @@ import { Ledger, readLedger } from "../crash/ledger.ts";
 import { modulePath } from "../deploy/assignment.ts";
 import { build } from "../deploy/builds.ts";
 import { ledgerPath } from "./assignment.ts";
+import type { UnsignedChaosEntry } from "./ledger-entries.ts";
 import { readModule, registerPrograms } from "./register-programs.ts";
 import { storePromises } from "./store-promises.ts";
+import { BodyStreams } from "./stream-writer.ts";
 import type { Promises } from "./traffic.ts";
 import { witnessedWorld } from "./witnessed-world.ts";
 
@@ -34,8 +36,14 @@ beforeAll(async () => {
   await sleep(1);
   return payload;`,
   });
-  registerPrograms([readModule(modulePath(folder, "witnessed"))], async () => "done");
-  const world = witnessedWorld(await createPostgresWorld({ url }), new Ledger(ledgerPath(folder)));
+  const ledger = new Ledger<UnsignedChaosEntry>(ledgerPath(folder));
+  const world = witnessedWorld(await createPostgresWorld({ url }), ledger);
+  registerPrograms([readModule(modulePath(folder, "witnessed"))], async () => {
+    const { stepId: step, attempt, delivery } = getStepMetadata();
+    const place = { run: getWorkflowMetadata().workflowRunId, step, attempt, delivery };
+    await new BodyStreams(world.streams, ledger, place).work();
+    return "done";
+  });
   const worker = await startWorker({ world, onError: () => {} });
   const { runId } = await start({ workflowId }, [], { key, world });
   promises.starts.push({ key, runId });
@@ -57,7 +65,7 @@ async function brokenAfter(
   told: Promises = promises,
   hasClaims = true,
 ): Promise<readonly string[]> {
-  const ledger = readLedger(ledgerPath(folder)).filter(({ kind }) => hasClaims || kind !== "claim");
+  const ledger = readLedger<UnsignedChaosEntry>(ledgerPath(folder)).filter(({ kind }) => hasClaims || kind !== "claim");
   return await withClient(url, async (client) => {
     await client.query("BEGIN");
     await client.query(alteration);
@@ -104,6 +112,14 @@ SELECT namespace, 'hash', run_id, correlation_id, position FROM ${events} WHERE 
   ],
   ["a run has another key", "UPDATE perdure.runs SET key = 'other'", "a run whose start was acknowledged"],
   ["a payload is gone", `UPDATE ${events} SET key = 'other' WHERE type = 'hook_received'`, "a payload that was"],
+  [
+    "a job outlives its run",
+    `INSERT INTO perdure.step_jobs (namespace, run_id, correlation_id, step_id, position, attempt, delivery, ready_at)
+SELECT namespace, run_id, correlation_id, 'step', position, 1, 0, 0 FROM ${events} WHERE type = 'step_created'`,
+    "no job",
+  ],
+  ["a chunk is gone", "DELETE FROM perdure.stream_chunks WHERE index = 0", "the chunks of a stream"],
+  ["a stream counts wrong", "UPDATE perdure.streams SET count = count + 1", "the chunks of a stream"],
   [
     "a result is of another attempt",
     `UPDATE ${events} SET data = '{"attempt":2,"delivery":1}' WHERE type = 'step_completed'`,

@@ -2,7 +2,7 @@
  * What must hold in the tables, as SQL that finds what breaks it: a query that answers with rows has found a broken promise.
  * `psql` shows the same rows.
  */
-import type { LedgerEntry } from "../crash/ledger.ts";
+import type { ChaosEntry } from "./ledger-entries.ts";
 import type { Promises } from "./traffic.ts";
 
 export interface StorePromise {
@@ -50,6 +50,19 @@ GROUP BY run_id, key HAVING count(*) > 1`,
     values: [],
   },
   {
+    promise: "no job of a background step outlives its run",
+    sql: `SELECT j.run_id, j.correlation_id, j.attempt, j.delivery FROM perdure.step_jobs j
+JOIN perdure.runs r ON r.run_id = j.run_id WHERE r.ended_at IS NOT NULL`,
+    values: [],
+  },
+  {
+    promise: "the chunks of a stream are numbered from 0 without a gap, and its row counts them",
+    sql: `SELECT s.run_id, s.name, s.count, count(c.*), min(c.index), max(c.index) FROM perdure.streams s
+LEFT JOIN perdure.stream_chunks c ON c.run_id = s.run_id AND c.name = s.name GROUP BY s.run_id, s.name, s.count
+HAVING count(c.*) <> s.count OR coalesce(min(c.index), 0) <> 0 OR coalesce(max(c.index), -1) <> s.count - 1`,
+    values: [],
+  },
+  {
     promise: "a token is free once its run has ended",
     sql: `SELECT t.run_id, t.token_hash FROM perdure.hook_tokens t JOIN perdure.runs r ON r.run_id = t.run_id WHERE r.ended_at IS NOT NULL`,
     values: [],
@@ -57,7 +70,7 @@ GROUP BY run_id, key HAVING count(*) > 1`,
 ];
 
 /** Those of the tables beside what clients and workers were told. */
-export function storePromises(promises: Promises, ledger: readonly LedgerEntry[]): readonly StorePromise[] {
+export function storePromises(promises: Promises, ledger: readonly ChaosEntry[]): readonly StorePromise[] {
   const acks = ledger.filter((entry) => entry.kind === "ack");
   const claims = ledger.filter((entry) => entry.kind === "claim");
   return [

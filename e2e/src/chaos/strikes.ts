@@ -47,7 +47,7 @@ export class Strikes {
         // The server may be down.
         return await books.terminate(draw).catch(() => false);
       case "cut":
-        proxy.cutAnswerTo(draw < 0.8 ? "write_runs" : "COMMIT");
+        proxy.cutAnswerTo(cutStatement(draw));
         return false;
       case "restart":
         return await this.#restart();
@@ -61,4 +61,10 @@ export class Strikes {
     await this.#restarting;
     return true;
   }
+}
+
+/** Which commit is not answered: of appends to logs, of appends to streams, or of claims. */
+function cutStatement(draw: number): string {
+  if (draw < 0.6) return "write_runs";
+  return draw < 0.8 ? "write_streams" : "COMMIT";
 }

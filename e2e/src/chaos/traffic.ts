@@ -8,9 +8,12 @@ import type { World } from "@perdure/world";
 import { HookNotFoundError, StoreError } from "perdure/errors";
 import { Chance } from "perdure-sim/chance";
 import { hookTokens } from "perdure-sim/programs";
+import type { Ledger } from "../crash/ledger.ts";
 import type { Books, RunLine } from "./books.ts";
+import type { UnsignedChaosEntry } from "./ledger-entries.ts";
 import type { RunOrder } from "./messages.ts";
 import type { ChaosProgram } from "./programs.ts";
+import type { StreamReaders } from "./stream-readers.ts";
 import type { Workforce } from "./workforce.ts";
 
 /** What the store has acknowledged to clients. */
@@ -35,6 +38,8 @@ export interface TrafficParts {
   readonly books: Books;
   readonly workforce: Workforce;
   readonly programs: readonly ChaosProgram[];
+  readonly readers: StreamReaders;
+  readonly ledger: Pick<Ledger<UnsignedChaosEntry>, "write">;
 }
 
 interface Order extends RunOrder {
@@ -110,7 +115,8 @@ export class Traffic {
       if (now !== seen) at = Date.now();
       seen = now;
     }
-    await Promise.all(this.#errands);
+    const patience = pause(patienceMs, undefined, { ref: false });
+    await Promise.all([...this.#errands, Promise.race([this.#parts.readers.settled(), patience])]);
   }
 
   async #tick(): Promise<readonly RunLine[]> {
@@ -122,6 +128,7 @@ export class Traffic {
       this.#fill();
       this.#cancelDue();
       for (const hash of open) this.#feed(hash);
+      this.#glance(lines);
       return lines;
     } catch {
       // The server is down.
@@ -171,6 +178,7 @@ export class Traffic {
     if (order === undefined || order.runId !== null) return;
     order.runId = runId;
     order.startedAt = Date.now();
+    this.#parts.readers.follow(runId);
   }
 
   #cancelDue(): void {
@@ -185,8 +193,19 @@ export class Traffic {
       const data = { reason: "chaos" };
       const fact = { type: "run_cancelled" as const, correlationId: null, at: null, data, payload: null };
       const { kind } = await this.#parts.world.log.append(runId, { by: "outside", key, fact });
-      if (kind === "appended") this.promises.cancels.push({ key, runId });
+      if (kind !== "appended") return;
+      this.promises.cancels.push({ key, runId });
+      this.#parts.ledger.write({ kind: "end", run: runId });
     });
+  }
+
+  /** Looks into a stream of one of the newest runs. */
+  #glance(lines: readonly RunLine[]): void {
+    const newest = [...this.#orders.values()].slice(-liveMax).flatMap(({ runId }) => (runId === null ? [] : [runId]));
+    const [first, ...others] = newest;
+    if (lines.length === 0 || first === undefined) return;
+    const runId = this.#chance.pick([first, ...others]);
+    this.#errand(() => this.#parts.readers.glance(runId));
   }
 
   #feed(hash: string): void {

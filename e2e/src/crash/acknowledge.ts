@@ -1,10 +1,9 @@
 import type { AppendRequest } from "@perdure/world";
 import type { Ledger } from "./ledger.ts";
 
-/** Writes down what an append that the store has acknowledged says of attempts. */
-export function acknowledge(ledger: Ledger, run: string, request: AppendRequest): void {
-  if (request.by !== "driver") return;
-  for (const fact of request.facts) {
+/** Writes down what an append that the store has acknowledged says of attempts, whoever has executed them. */
+export function acknowledge(ledger: Pick<Ledger, "write">, run: string, request: AppendRequest): void {
+  for (const fact of request.by === "driver" ? request.facts : [request.fact]) {
     const step = fact.correlationId;
     if (step === null) continue;
     if (fact.type === "step_completed" || fact.type === "step_failed") {

@@ -36,25 +36,28 @@ interface ClaimEntry {
   readonly epoch: number;
 }
 
-type UnsignedEntry = RunEntry | BodyEntry | AckEntry | ClaimEntry;
+export type UnsignedEntry = RunEntry | BodyEntry | AckEntry | ClaimEntry;
 
-export type LedgerEntry = UnsignedEntry & { readonly pid: number };
+/** With the process that has written it. */
+export type Signed<E> = E & { readonly pid: number };
 
-export class Ledger {
+export type LedgerEntry = Signed<UnsignedEntry>;
+
+export class Ledger<E = UnsignedEntry> {
   readonly #file: number;
 
   constructor(path: string) {
     this.#file = openSync(path, "a");
   }
 
-  write(entry: UnsignedEntry): void {
+  write(entry: E): void {
     writeSync(this.#file, `${JSON.stringify({ ...entry, pid: process.pid })}\n`);
   }
 }
 
-export function readLedger(path: string): readonly LedgerEntry[] {
+export function readLedger<E = UnsignedEntry>(path: string): readonly Signed<E>[] {
   const lines = readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as LedgerEntry);
+  return lines.map((line) => JSON.parse(line) as Signed<E>);
 }

@@ -25,3 +25,15 @@ export async function block(index: number): Promise<number> {
   journal.write({ kind: "end", run, index });
   return process.pid;
 }
+
+/** A leg that any worker with room in the queue runs, whoever drives. */
+export async function haul(index: number): Promise<number> {
+  "use step";
+  const { workflowRunId: run } = getWorkflowMetadata();
+  journal.write({ kind: "begin", run, index });
+  while (!isGateOpen(run, index)) await pause(10);
+  journal.write({ kind: "end", run, index });
+  return process.pid;
+}
+haul.dispatch = "background";
+haul.queue = "haul";

@@ -4,10 +4,10 @@ import { start, startWorker, type WorkerOptions } from "perdure/api";
 import { configure, localWorld } from "perdure/config";
 import { databaseUrl, folder, storePath } from "./gates.ts";
 import { Journal } from "./journal.ts";
-import { relay, standstill } from "./workflows.ts";
+import { fleet, relay, standstill } from "./workflows.ts";
 
-/** A relay of so many legs, or of two of which the second one blocks the event loop. */
-export type Order = number | "block";
+/** A relay of so many legs, or of two of which the second one blocks the event loop; or so many legs in the background. */
+export type Order = number | "block" | { readonly fleet: number };
 
 const settings = JSON.parse(process.argv[2] ?? "{}") as WorkerOptions;
 const url = databaseUrl();
@@ -15,11 +15,15 @@ const world = url === null ? localWorld({ path: storePath(folder()) }) : postgre
 configure({ world, worker: settings });
 await startWorker();
 
+function begin(order: Order): Promise<{ readonly runId: string }> {
+  if (order === "block") return start(standstill);
+  return typeof order === "number" ? start(relay, [order]) : start(fleet, [order.fleet]);
+}
+
 const journal = new Journal(folder());
 for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => journal.write({ kind: "signal", name }));
 process.on("message", async (order: Order) => {
-  const run = await (order === "block" ? start(standstill) : start(relay, [order]));
-  process.send?.(run.runId);
+  process.send?.((await begin(order)).runId);
 });
 // The channel to the test must not keep the process alive; the worker does.
 process.channel?.unref();

@@ -1,5 +1,5 @@
 /** Runs whose steps tell in which process they ran. */
-import { block, leg } from "./steps.ts";
+import { block, haul, leg } from "./steps.ts";
 
 export async function relay(length: number): Promise<number[]> {
   "use workflow";
@@ -12,4 +12,11 @@ export async function relay(length: number): Promise<number[]> {
 export async function standstill(): Promise<number[]> {
   "use workflow";
   return [await leg(0), await block(1)];
+}
+
+/** So many legs at once, in the background, and one of the driver's own after them. */
+export async function fleet(size: number): Promise<number[]> {
+  "use workflow";
+  const pids = await Promise.all(Array.from({ length: size }, (_, index) => haul(index)));
+  return [...pids, await leg(size)];
 }

@@ -40,6 +40,7 @@ export {
   formatDiagnostic,
   InvariantError,
   invariant,
+  type StandstillLimit,
   StrayRejectionWarning,
   UnsupportedNodeError,
   UsageError,

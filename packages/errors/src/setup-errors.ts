@@ -102,12 +102,21 @@ export class StrayRejectionWarning extends PerdureError {
   }
 }
 
+/**
+ * How long a worker's event loop may stand still: `stuckAfterMs` where a thread sends the heartbeats meanwhile, else the
+ * lease, when that is shorter.
+ */
+export interface StandstillLimit {
+  readonly option: "stuckAfterMs" | "leaseMs";
+  readonly ms: number;
+}
+
 /** A worker's report, never thrown: its event loop stood still for so long that others may have taken its runs over. */
 export class WorkerStuckWarning extends PerdureError {
-  constructor(blockedMs: number, limitMs: number) {
+  constructor(blockedMs: number, { option, ms }: StandstillLimit) {
     super(
       "WORKER_STUCK",
-      `The event loop stood still for ${blockedMs} ms, longer than the ${limitMs} ms that are allowed.`,
+      `The event loop stood still for ${blockedMs} ms, longer than the worker's ${option}, which is ${ms} ms.`,
       {
         hint: "Look for a step that computes without a pause: move the work into a worker thread or a child process.",
       },

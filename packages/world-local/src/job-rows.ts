@@ -1,7 +1,8 @@
 /** The `step_jobs` table: attempts of background steps that wait for a worker, or are at one. */
-import type { Heartbeat, JobChanges, JobTurn, StepJob } from "@perdure/world";
+import type { JobChanges, JobTurn, StepJob } from "@perdure/world";
 import { sumOf } from "./row-sum.ts";
 import { allRows, type DatabaseSync, firstRow, type StatementSync } from "./sqlite.ts";
+import { type Owner, type OwnerRow, ownerFromRow } from "./worker-rows.ts";
 
 interface JobRow {
   readonly rid: number;
@@ -141,20 +142,10 @@ WHERE j.namespace_id = ? AND j.owner IS NOT NULL`);
     return storedJobs(allRows(this.#held, this.#namespaceId, owner));
   }
 
-  /** The workers that have taken a job, with their last beat; null for one that never beat or has retired. */
-  owners(): readonly { readonly owner: string; readonly beat: Heartbeat | null }[] {
-    const rows = allRows(this.#owners, this.#namespaceId) as readonly OwnerRow[];
-    return rows.map(({ owner, beat_at, lease_ms }) => ({
-      owner,
-      beat: beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },
-    }));
+  /** The workers that have taken a job. */
+  owners(): readonly Owner[] {
+    return (allRows(this.#owners, this.#namespaceId) as readonly OwnerRow[]).map(ownerFromRow);
   }
-}
-
-interface OwnerRow {
-  readonly owner: string;
-  readonly beat_at: number | null;
-  readonly lease_ms: number | null;
 }
 
 const storedJobs = (rows: readonly unknown[]): readonly StoredJob[] => rows.map((row) => storedJob(row as JobRow));

@@ -10,7 +10,7 @@ import {
   inTurns,
   isPolled,
   type NewParked,
-  ownerState,
+  nextLoss,
   type PolledRun,
   type ReleaseRequest,
   takeOver,
@@ -20,6 +20,7 @@ import { checkpointPagesWithThread } from "./connection.ts";
 import { heartbeatSource, heartbeatThreadData } from "./heartbeat-thread.ts";
 import { type FoundRun, unclaimed } from "./run-rows.ts";
 import { type Announce, changeOf, type Store } from "./store.ts";
+import { lostOwners } from "./worker-rows.ts";
 
 /** More runs than this are told as one hint in any case. */
 const retiredHintsMax = 100;
@@ -80,9 +81,10 @@ export function unparkRun(store: Store, runId: string, announce: Announce): bool
 function nothingToClaim(store: Store, { worker, max }: ClaimRequest): ClaimResult | null {
   const storeNow = store.settings.now();
   const nextWakeAt = nextDue(store, worker.workflows);
-  if (max > 0 && ((nextWakeAt !== null && nextWakeAt <= storeNow) || lostOwners(store, storeNow).length > 0))
+  const owners = store.workers.owners();
+  if (max > 0 && ((nextWakeAt !== null && nextWakeAt <= storeNow) || lostOwners(owners, storeNow).length > 0))
     return null;
-  return { runs: [], storeNow, nextWakeAt };
+  return { runs: [], storeNow, nextWakeAt, nextLossAt: nextLoss(owners, { workerId: worker.id, storeNow }) };
 }
 
 function claimRuns(store: Store, { worker, max }: ClaimRequest, announce: Announce): ClaimResult {
@@ -100,22 +102,17 @@ function claimRuns(store: Store, { worker, max }: ClaimRequest, announce: Announ
     else announce(changeOf(run, false));
   };
   const workflows = JSON.stringify(worker.workflows);
+  const owners = store.workers.owners();
+  const nextLossAt = nextLoss(owners, { workerId: worker.id, storeNow });
   let moreLost = false;
-  for (const owner of lostOwners(store, storeNow)) {
+  for (const owner of lostOwners(owners, storeNow)) {
     const limit = max - runs.length;
     const held = heldBy(store, owner, workflows, limit + 1);
     moreLost ||= held.length > limit;
     for (const stored of held.slice(0, limit)) take(stored);
   }
   for (const stored of dueRuns(store, worker.workflows, storeNow, max - runs.length)) take(stored);
-  return { runs, storeNow, nextWakeAt: moreLost ? storeNow : nextDue(store, worker.workflows) };
-}
-
-function lostOwners(store: Store, storeNow: number): readonly string[] {
-  return store.workers
-    .owners()
-    .filter(({ owner, beat }) => ownerState({ owner }, beat, storeNow) === "dead")
-    .map(({ owner }) => owner);
+  return { runs, storeNow, nextWakeAt: moreLost ? storeNow : nextDue(store, worker.workflows), nextLossAt };
 }
 
 function heldBy(store: Store, owner: string, workflows: string, limit: number): readonly FoundRun[] {

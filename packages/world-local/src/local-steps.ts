@@ -10,7 +10,7 @@ import {
   type JobDelivery,
   JobTurns,
   type LogEvent,
-  ownerState,
+  nextLoss,
   returnJob,
   type StepJob,
   sharedOut,
@@ -20,6 +20,7 @@ import {
 import type { StoredJob } from "./job-rows.ts";
 import type { FoundRun } from "./run-rows.ts";
 import { type Announce, changeOf, type Store } from "./store.ts";
+import { lostOwners } from "./worker-rows.ts";
 
 export function localSteps(store: Store): WorldSteps {
   const turns = new JobTurns<number>();
@@ -36,11 +37,13 @@ export function localSteps(store: Store): WorldSteps {
 }
 
 /** The answer of a claim that finds nothing, without taking the write lock; null when there may be something. */
-function nothingToClaim(store: Store, { steps, max }: JobClaimRequest): JobClaimResult | null {
+function nothingToClaim(store: Store, { workerId, steps, max }: JobClaimRequest): JobClaimResult | null {
   const storeNow = store.settings.now();
   const nextReadyAt = nextReady(store, steps);
-  const mayTake = (nextReadyAt !== null && nextReadyAt <= storeNow) || lostOwners(store, storeNow).length > 0;
-  return max > 0 && mayTake ? null : { jobs: [], storeNow, nextReadyAt };
+  const owners = store.jobs.owners();
+  const mayTake = (nextReadyAt !== null && nextReadyAt <= storeNow) || lostOwners(owners, storeNow).length > 0;
+  if (max > 0 && mayTake) return null;
+  return { jobs: [], storeNow, nextReadyAt, nextLossAt: nextLoss(owners, { workerId, storeNow }) };
 }
 
 function claimJobs(
@@ -51,7 +54,8 @@ function claimJobs(
 ): JobClaimResult {
   const storeNow = store.settings.now();
   const jobs: ClaimedJob[] = [];
-  const lost = lostOwners(store, storeNow).flatMap((owner) => store.jobs.lostBy(owner, steps, max + 1));
+  const owners = store.jobs.owners();
+  const lost = lostOwners(owners, storeNow).flatMap((owner) => store.jobs.lostBy(owner, steps, max + 1));
   const ready = readyJobs(store, { steps, storeNow, max: max - lost.length }, turns);
   for (const stored of [...lost, ...ready].slice(0, max)) {
     const owner = stored.job.owner === null ? "none" : "dead";
@@ -59,7 +63,8 @@ function claimJobs(
     const taken = take(store, stored, workerId, announce);
     if (taken !== null) jobs.push(taken);
   }
-  return { jobs, storeNow, nextReadyAt: lost.length > max ? storeNow : nextReady(store, steps) };
+  const nextReadyAt = lost.length > max ? storeNow : nextReady(store, steps);
+  return { jobs, storeNow, nextReadyAt, nextLossAt: nextLoss(owners, { workerId, storeNow }) };
 }
 
 interface Wanted {
@@ -119,13 +124,6 @@ function parkDamaged(store: Store, { rid, run, isDamaged }: FoundRun, announce: 
 }
 
 const withRun = ({ job }: StoredJob, runId: string): StepJob => ({ ...job, runId });
-
-function lostOwners(store: Store, storeNow: number): readonly string[] {
-  return store.jobs
-    .owners()
-    .filter(({ owner, beat }) => ownerState({ owner }, beat, storeNow) === "dead")
-    .map(({ owner }) => owner);
-}
 
 function nextReady(store: Store, steps: readonly string[]): number | null {
   return steps.reduce<number | null>((next, stepId) => earlier(next, store.jobs.firstReadyAt(stepId)), null);

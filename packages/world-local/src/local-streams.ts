@@ -3,18 +3,19 @@ import { WorkflowRunNotFoundError } from "@perdure/errors";
 import {
   admitStreamAppend,
   assertStreamAppendFits,
+  copiedStreamAppend,
   isEnded,
   RunView,
   readStream,
   type StepView,
   type StreamAppend,
   type StreamAppendResult,
-  type StreamInfo,
   type StreamPage,
   type StreamRange,
   type StreamReader,
   streamEnd,
   streamIndex,
+  streamInfo,
   streamWriterId,
   type WorldStreams,
 } from "@perdure/world";
@@ -22,7 +23,6 @@ import { Refusal } from "./group-commit.ts";
 import type { CachedRun } from "./run-cache.ts";
 import { damagedRunError, type StoredRun } from "./run-rows.ts";
 import type { Announce, Store } from "./store.ts";
-import type { StoredStream } from "./stream-rows.ts";
 
 /** The longest delay that a timer of Node takes, in milliseconds. */
 const timerMaxMs = 2 ** 31 - 1;
@@ -31,7 +31,7 @@ export function localStreams(store: Store): WorldStreams {
   return {
     async append(runId, request) {
       assertStreamAppendFits(request);
-      const own = withOwnBytes(request);
+      const own = copiedStreamAppend(request);
       return store.write((announce) => append(store, runId, own, announce));
     },
     read: (runId, name, range) =>
@@ -44,23 +44,13 @@ export function localStreams(store: Store): WorldStreams {
       store.read(() => {
         const stored = runOf(store, runId);
         const stream = store.streams.find(stored.rid, name);
-        return stream === null ? null : infoOf(stored, stream);
+        return stream === null ? null : streamInfo(stream, stored.run);
       }),
     list: (runId, { after, limit }) =>
       store.read(() => {
         const stored = runOf(store, runId);
-        return store.streams.list(stored.rid, after ?? "", limit).map((stream) => infoOf(stored, stream));
+        return store.streams.list(stored.rid, after ?? "", limit).map((stream) => streamInfo(stream, stored.run));
       }),
-  };
-}
-
-/** The write comes later, and what the caller does to its bytes meanwhile is not seen. */
-function withOwnBytes({ chunks, close, ...rest }: StreamAppend): StreamAppend {
-  const error = close?.error ?? null;
-  return {
-    ...rest,
-    chunks: chunks.map((chunk) => Uint8Array.from(chunk)),
-    close: close === null ? null : { error: error === null ? null : Uint8Array.from(error) },
   };
 }
 
@@ -107,10 +97,6 @@ function pageOf(store: Store, runId: string, name: string, { from, limit }: Stre
   const first = streamIndex(from, count);
   const chunks = stream === null ? [] : store.streams.chunks(stream, first, limit);
   return { first, chunks, count, end: streamEnd(stream?.closed ?? null, stored.run) };
-}
-
-function infoOf({ run }: StoredRun, { name, count, bytes, createdAt, closed }: StoredStream): StreamInfo {
-  return { name, count, bytes, createdAt, end: streamEnd(closed, run) };
 }
 
 function watch(store: Store, runId: string, reader: StreamReader, waitMs: number): () => void {

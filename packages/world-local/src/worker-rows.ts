@@ -1,5 +1,5 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
-import type { Heartbeat, WorkerInfo } from "@perdure/world";
+import { type Heartbeat, ownerState, type WorkerInfo } from "@perdure/world";
 import { allRows, type DatabaseSync, type StatementSync } from "./sqlite.ts";
 
 /** Announces a worker, or renews it. Parameters: namespace id, worker id, beat (ms), lease (ms), workflow ids as JSON. */
@@ -41,18 +41,27 @@ export class WorkerRows {
     this.#remove.run(this.#namespaceId, workerId);
   }
 
-  /** The workers that hold a claim, with their last beat; null for one that never beat or has retired. */
-  owners(): readonly { readonly owner: string; readonly beat: Heartbeat | null }[] {
+  /** The workers that hold a claim. */
+  owners(): readonly Owner[] {
     const namespaceId = this.#namespaceId;
-    const rows = allRows(this.#owners, namespaceId, namespaceId, namespaceId) as readonly OwnerRow[];
-    return rows.map(({ owner, beat_at, lease_ms }) => ({
-      owner,
-      beat: beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },
-    }));
+    return (allRows(this.#owners, namespaceId, namespaceId, namespaceId) as readonly OwnerRow[]).map(ownerFromRow);
   }
 }
 
-interface OwnerRow {
+/** A worker that holds something, with its last beat; null: it never beat, or has retired. */
+export type Owner = readonly [workerId: string, beat: Heartbeat | null];
+
+export const ownerFromRow = ({ owner, beat_at, lease_ms }: OwnerRow): Owner => [
+  owner,
+  beat_at === null || lease_ms === null ? null : { at: beat_at, leaseMs: lease_ms },
+];
+
+/** Those of them that no longer live. */
+export function lostOwners(owners: readonly Owner[], storeNow: number): readonly string[] {
+  return owners.flatMap(([owner, beat]) => (ownerState({ owner }, beat, storeNow) === "dead" ? [owner] : []));
+}
+
+export interface OwnerRow {
   readonly owner: string;
   readonly beat_at: number | null;
   readonly lease_ms: number | null;

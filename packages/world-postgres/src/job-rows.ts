@@ -2,6 +2,7 @@
 import type { JobTurn, StepJob } from "@perdure/world";
 import type { Queries } from "./database.ts";
 import { fromStoredOrNull, fromStoredText, toStoredOrNull, toStoredText } from "./stored-text.ts";
+import type { OwnerBeat } from "./worker-rows.ts";
 
 interface JobRow {
   readonly run_id: string;
@@ -43,7 +44,7 @@ type TurnRow = { readonly turn: number; readonly turn_of: string } & (LockedRow 
 export interface JobOutlook {
   readonly storeNow: number;
   readonly nextReadyAt: number | null;
-  readonly owners: readonly (readonly [owner: string, beatAt: number | null, leaseMs: number | null])[];
+  readonly owners: readonly OwnerBeat[];
 }
 
 const columns = "j.run_id, j.correlation_id, j.step_id, j.position, j.attempt, j.delivery, j.ready_at, j.owner";

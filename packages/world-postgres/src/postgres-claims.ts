@@ -174,16 +174,17 @@ async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const named = hinted.length > namedMax ? [] : await claimNamed(store, request, hinted.slice(0, max));
   const now = store.clock.estimate();
   if (named.length > 0 && now !== null) {
-    return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now };
+    return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now, nextLossAt: null };
   }
   const acknowledged = Atomics.load(restoration.beatsOf(request.worker.id), 0);
   const outlook = await workers.outlook(database, request.worker);
   await restoration.compareWorker(request.worker.id, acknowledged, outlook.shown);
   store.clock.learn(outlook.storeNow);
-  const { storeNow, schedule, lostOwners } = outlook;
+  const { storeNow, schedule } = outlook;
+  const { lostOwners, nextLossAt } = outlook.losses;
   const isDue = schedule.dueAt(storeNow).length > 0;
   if (request.max > 0 && (isDue || lostOwners.length > 0)) return claimRuns(room, request, outlook);
-  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt };
+  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt, nextLossAt };
 }
 
 /**
@@ -220,7 +221,8 @@ interface Taken {
  */
 async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: ClaimOutlook): Promise<ClaimResult> {
   const { store, workers } = room;
-  const { storeNow, schedule, lostOwners } = outlook;
+  const { storeNow, schedule } = outlook;
+  const { lostOwners, nextLossAt } = outlook.losses;
   const { restoration, cache } = store;
   const workflows = worker.workflows.map(toStoredText);
   let taken: Taken = { claimed: [], stalled: [] };
@@ -240,7 +242,7 @@ async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: Cla
   });
   for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
   for (const { run } of taken.stalled) store.announce(run, null);
-  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt };
+  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt, nextLossAt };
 }
 
 async function lostRuns(

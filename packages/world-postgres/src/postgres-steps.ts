@@ -16,8 +16,7 @@ import {
 import type { Queries } from "./database.ts";
 import type { LockedJob } from "./job-rows.ts";
 import type { Store } from "./store.ts";
-import { fromStoredText } from "./stored-text.ts";
-import { heartbeat } from "./worker-rows.ts";
+import { heartbeat, lossesOf } from "./worker-rows.ts";
 
 export function postgresSteps(store: Store): WorldSteps {
   const turns = new JobTurns<string>();
@@ -49,12 +48,9 @@ async function claim(
 ): Promise<JobClaimResult> {
   const { storeNow, nextReadyAt, owners } = await store.jobs.outlook(store.database, steps);
   store.clock.learn(storeNow);
-  const lost = owners.filter(([owner, beatAt, leaseMs]) => {
-    return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
-  });
+  const { lostOwners, nextLossAt } = lossesOf(owners, workerId, storeNow);
   const isReady = nextReadyAt !== null && nextReadyAt <= storeNow;
-  if (max <= 0 || (!isReady && lost.length === 0)) return { jobs: [], storeNow, nextReadyAt };
-  const lostOwners = lost.map(([owner]) => owner);
+  if (max <= 0 || (!isReady && lostOwners.length === 0)) return { jobs: [], storeNow, nextReadyAt, nextLossAt };
   let isMore = false;
   const taken = await store.database.transaction(async (queries) => {
     const ofLost = await store.jobs.lockLost(queries, lostOwners, steps, max + 1);
@@ -66,9 +62,9 @@ async function claim(
     return jobs;
   });
   const jobs = await withCalls(store, taken);
-  if (isMore) return { jobs, storeNow, nextReadyAt: storeNow };
+  if (isMore) return { jobs, storeNow, nextReadyAt: storeNow, nextLossAt };
   const next = await store.jobs.outlook(store.database, steps);
-  return { jobs, storeNow, nextReadyAt: next.nextReadyAt };
+  return { jobs, storeNow, nextReadyAt: next.nextReadyAt, nextLossAt };
 }
 
 interface Wanted {

@@ -3,24 +3,25 @@ import { WorkflowRunNotFoundError } from "@perdure/errors";
 import {
   admitStreamAppend,
   assertStreamAppendFits,
+  copiedStreamAppend,
   type RunStatus,
   RunView,
   readStream,
   type StepView,
   type StreamAppend,
   type StreamAppendResult,
-  type StreamInfo,
   type StreamMark,
   type StreamPage,
   type StreamRange,
   streamEnd,
+  streamInfo,
   streamWriterId,
   type WorldStreams,
 } from "@perdure/world";
 import type { StreamWaiter } from "./change-signals.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import type { Store } from "./store.ts";
-import type { FoundStream, StreamStore } from "./stream-store.ts";
+import type { StreamStore } from "./stream-store.ts";
 import { StreamWrites } from "./stream-writes.ts";
 
 /** The longest delay that a timer of Node takes, in milliseconds. */
@@ -35,7 +36,7 @@ export function postgresStreams(store: Store): WorldStreams {
   return {
     async append(runId, request) {
       assertStreamAppendFits(request);
-      const own = withOwnBytes(request);
+      const own = copiedStreamAppend(request);
       return store.call(() => appends.append(runId, own));
     },
     read: (runId, name, range) =>
@@ -48,30 +49,16 @@ export function postgresStreams(store: Store): WorldStreams {
       store.call(async () => {
         const found = await rows.find(store.database, runId, name);
         if (!found.run) throw new WorkflowRunNotFoundError(runId);
-        return found.stream === null ? null : infoOf(found.stream);
+        return found.stream === null ? null : streamInfo(found.stream, found.stream);
       }),
     list: (runId, { after, limit }) =>
       store.call(async () => {
         const found = await rows.list(store.database, runId, after, limit);
         if (found === null) throw new WorkflowRunNotFoundError(runId);
-        return found.map(infoOf);
+        return found.map((stream) => streamInfo(stream, stream));
       }),
   };
 }
-
-/** What the caller does to its bytes after the call is not seen. */
-function withOwnBytes({ chunks, close, ...rest }: StreamAppend): StreamAppend {
-  const error = close?.error ?? null;
-  return {
-    ...rest,
-    chunks: chunks.map((chunk) => Uint8Array.from(chunk)),
-    close: close === null ? null : { error: error === null ? null : Uint8Array.from(error) },
-  };
-}
-
-const infoOf = ({ name, count, bytes, createdAt, closed, status }: FoundStream): StreamInfo => {
-  return { name, count, bytes, createdAt, end: streamEnd(closed, { status }) };
-};
 
 async function pageOf(
   store: Store,

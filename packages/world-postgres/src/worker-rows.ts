@@ -1,5 +1,5 @@
 /** The `workers` table: the last beat of each worker, from which the liveness of claims follows. */
-import { type Heartbeat, ownerState, type WorkerInfo } from "@perdure/world";
+import { type Heartbeat, nextLoss, ownerState, type WorkerInfo } from "@perdure/world";
 import type { Queries, Values } from "./database.ts";
 import { restoredKey, type Shown } from "./restoration.ts";
 import { unclaimed } from "./run-rows.ts";
@@ -9,9 +9,28 @@ import { fromStoredText, toStoredText } from "./stored-text.ts";
 export interface ClaimOutlook {
   readonly storeNow: number;
   readonly schedule: Schedule;
-  /** The stored names of the workers that no longer live and hold runs of the worker's workflows. */
-  readonly lostOwners: readonly string[];
+  /** Of the workers that hold runs of the worker's workflows. */
+  readonly losses: Losses;
   readonly shown: Shown;
+}
+
+/** A worker that holds something, by its stored name. Without a beat it never beat, or has retired. */
+export type OwnerBeat = readonly [owner: string, beatAt: number | null, leaseMs: number | null];
+
+/** Who is lost of those that hold something, by their stored names, and when the next one is unless it beats before. */
+export interface Losses {
+  readonly lostOwners: readonly string[];
+  readonly nextLossAt: number | null;
+}
+
+/** As a worker sees them, which does not look out for itself. */
+export function lossesOf(owners: readonly OwnerBeat[] | null, workerId: string, storeNow: number): Losses {
+  const beats = (owners ?? []).map(([stored, beatAt, leaseMs]) => {
+    return [fromStoredText(stored), heartbeat(beatAt, leaseMs), stored] as const;
+  });
+  const lost = beats.filter(([owner, beat]) => ownerState({ owner }, beat, storeNow) === "dead");
+  const others = beats.map(([owner, beat]) => [owner, beat] as const);
+  return { lostOwners: lost.map(([, , stored]) => stored), nextLossAt: nextLoss(others, { workerId, storeNow }) };
 }
 
 /** When the first unclaimed run of each workflow is due. */
@@ -40,7 +59,7 @@ interface OutlookRow {
   readonly mark: string | null;
   readonly beats: number | null;
   readonly heads: readonly Head[] | null;
-  readonly owners: readonly (readonly [owner: string, beatAt: number | null, leaseMs: number | null])[] | null;
+  readonly owners: readonly OwnerBeat[] | null;
 }
 
 export class WorkerRows {
@@ -109,13 +128,10 @@ SELECT ${schema}.store_now() AS now, ${heads} AS heads, ${mark} AS mark,
     const values = [this.#namespace, workflows.map(toStoredText), toStoredText(id)];
     const [row] = await queries.read<OutlookRow>(this.#outlook, values);
     const storeNow = row?.now ?? Number.NaN;
-    const lost = (row?.owners ?? []).filter(([owner, beatAt, leaseMs]) => {
-      return ownerState({ owner: fromStoredText(owner) }, heartbeat(beatAt, leaseMs), storeNow) === "dead";
-    });
     return {
       storeNow,
       schedule: new Schedule(row?.heads ?? null),
-      lostOwners: lost.map(([owner]) => owner),
+      losses: lossesOf(row?.owners ?? null, id, storeNow),
       shown: { mark: row?.mark ?? null, beats: row?.beats ?? null },
     };
   }

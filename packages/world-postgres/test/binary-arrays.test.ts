@@ -1,3 +1,4 @@
+/** Arrays in the binary format of the server, compared with what it makes of them. */
 import { describe, expect, it } from "vitest";
 import { bigIntegers, booleans, byteStrings, doubles, integers, texts } from "../src/binary-arrays.ts";
 import { TestDatabases, withClient } from "./server.ts";

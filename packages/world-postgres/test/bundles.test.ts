@@ -1,3 +1,4 @@
+/** The collection of bundles beside starts that are under way, and bundles that are signed. */
 import { BundleUntrustedError, ConfigError } from "@perdure/errors";
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";

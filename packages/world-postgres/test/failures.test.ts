@@ -1,3 +1,4 @@
+/** What is written and what is told when sessions end, answers are lost, the server crashes or a row stays locked. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";

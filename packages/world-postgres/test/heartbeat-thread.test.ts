@@ -1,3 +1,4 @@
+/** The thread that beats for a worker: its connection, its time limits and what it tells. */
 import { Worker } from "node:worker_threads";
 import type { World } from "@perdure/world";
 import { describe, expect, it, onTestFinished } from "vitest";

@@ -1,3 +1,4 @@
+/** Migrations that fail, are killed or wait for a lock, and versions that work side by side. */
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
 import { Database } from "../src/database.ts";

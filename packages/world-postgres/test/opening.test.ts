@@ -1,3 +1,4 @@
+/** Worlds that cannot be opened say why, and worlds that open make the schema once. */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { ConfigError } from "@perdure/errors";
 import { createPostgresWorld } from "@perdure/world-postgres";

@@ -1,3 +1,4 @@
+/** What people do with a store: its status, migrations from outside, the doctor. */
 import type { DoctorFinding } from "@perdure/world";
 import { createPostgresWorld, postgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+/** Deleting runs that ended long ago: all that belongs to them, and nothing else. */
 import { ConfigError } from "@perdure/errors";
 import type { PurgeRequest, World } from "@perdure/world";
 import { createPostgresWorld, postgresWorld, type RetentionOptions } from "@perdure/world-postgres";

@@ -1,3 +1,4 @@
+/** The plans that the server makes for the statements: no table is read from end to end. */
 import { Client } from "pg";
 import { describe, expect, it, vi } from "vitest";
 import {

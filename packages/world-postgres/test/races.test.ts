@@ -1,3 +1,4 @@
+/** Processes that write at once: keys, tokens, ends and logs, round after round. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";

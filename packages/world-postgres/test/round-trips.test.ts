@@ -1,42 +1,13 @@
+/** How many round trips to the server a call takes. */
 import type { World } from "@perdure/world";
-import { describe, expect, it, vi } from "vitest";
-import type { Session } from "../src/database.ts";
+import { describe, expect, it } from "vitest";
 import type { PostgresWorldOptions } from "../src/options.ts";
-import type { Store } from "../src/store.ts";
 import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { countOf } from "./statement-counts.ts";
 import { completed, openSteps, runId } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
-
-/** How many statements and transactions a call takes. */
-async function countOf(store: Store, call: () => Promise<unknown>): Promise<Record<string, number>> {
-  const { database } = store;
-  const { session } = database;
-  let together = 0;
-  const counted = (open: Session): Session => ({
-    read: open.read.bind(open),
-    write: (text, values) => {
-      together += 1;
-      return open.write(text, values);
-    },
-    get isOver() {
-      return open.isOver;
-    },
-  });
-  database.session = (use) => session.call(database, (open) => use(counted(open))) as ReturnType<typeof use>;
-  const spies = {
-    reads: vi.spyOn(database, "read"),
-    writes: vi.spyOn(database, "write"),
-    transactions: vi.spyOn(database, "transaction"),
-  };
-  await call();
-  const counts = Object.entries(spies).map(([name, spy]) => [name, spy.mock.calls.length] as const);
-  for (const spy of Object.values(spies)) spy.mockRestore();
-  database.session = session;
-  const { writes = 0, ...others } = Object.fromEntries(counts);
-  return { ...others, writes: writes + together };
-}
 
 const one = { reads: 0, writes: 1, transactions: 0 };
 

@@ -1,3 +1,4 @@
+/** Streams over processes: writers that are killed or late, and readers that wait. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -1,3 +1,4 @@
+/** Values of users come back as they were, whatever they hold and however large they are. */
 import { describe, expect, it } from "vitest";
 import {
   cancellation,

@@ -1,5 +1,6 @@
+/** Changes of many runs in one statement: what travels together, and what keeps nothing from the others. */
 import { admitCreate, type DriverAppend, RunView, type World } from "@perdure/world";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { RunChange } from "../src/run-writes.ts";
 import type { Store } from "../src/store.ts";
 import { TokenOwners } from "../src/token-changes.ts";
@@ -14,6 +15,7 @@ import {
   worker,
 } from "./request-values.ts";
 import { withClient } from "./server.ts";
+import { countOf } from "./statement-counts.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -24,11 +26,9 @@ const logOf = (world: World, n: number) => world.log.read(id("wrun", n), { after
 
 /** How many statements that change something a call takes. */
 async function writesOf<T>(store: Store, call: () => Promise<T>): Promise<readonly [T, number]> {
-  const spy = vi.spyOn(store.database, "write");
-  const answer = await call();
-  const { length } = spy.mock.calls;
-  spy.mockRestore();
-  return [answer, length];
+  const answers: T[] = [];
+  const { writes } = await countOf(store, async () => answers.push(await call()));
+  return [answers[0] as T, writes];
 }
 
 /** A world with so many runs that a worker drives, each at position 2. */

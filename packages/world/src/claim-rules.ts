@@ -2,6 +2,7 @@
  * The rules of claims, parking and liveness: pure transitions of a run's row. Like `admit`, every backend asks these and
  * then only writes what comes back.
  */
+import { earlier } from "./next-wake.ts";
 import type { Parked, RunRecord } from "./run-record.ts";
 import { isEnded } from "./run-record.ts";
 import type { EagerStart, NewParked, ReleaseRequest } from "./world.ts";
@@ -28,6 +29,19 @@ export interface Heartbeat {
 export function ownerState(run: Pick<RunRecord, "owner">, beat: Heartbeat | null, storeNow: number): OwnerState {
   if (run.owner === null) return "none";
   return beat !== null && storeNow - beat.at < beat.leaseMs ? "alive" : "dead";
+}
+
+/** When the first of these workers is lost unless it beats before; null: none of them lives, or there is no other one. */
+export function nextLoss(
+  owners: Iterable<readonly [workerId: string, beat: Heartbeat | null]>,
+  { workerId, storeNow }: { readonly workerId: string; readonly storeNow: number },
+): number | null {
+  let next: number | null = null;
+  for (const [owner, beat] of owners) {
+    if (beat === null || owner === workerId || ownerState({ owner }, beat, storeNow) === "dead") continue;
+    next = earlier(next, beat.at + beat.leaseMs);
+  }
+  return next;
 }
 
 /** True when a worker that can drive the run's workflow may take it now. */

@@ -35,6 +35,7 @@ export {
   isClaimable,
   isEagerClaimGone,
   isPolled,
+  nextLoss,
   type OwnerState,
   ownerState,
   type ReleaseVerdict,
@@ -110,12 +111,14 @@ export {
 export {
   admitStreamAppend,
   assertStreamAppendFits,
+  copiedStreamAppend,
   type NewStreamMark,
   type StreamContext,
   type StreamMark,
   type StreamVerdict,
   streamEnd,
   streamIndex,
+  streamInfo,
   streamWriterId,
 } from "./stream-rules.ts";
 export { readStream, type StreamReader } from "./stream-wait.ts";

@@ -236,6 +236,8 @@ const defects: Readonly<Record<string, Defect>> = {
     }),
   "a worker that is late is not lost": (world) =>
     withClaims(world, { heartbeat: (worker) => world.claims.heartbeat({ ...worker, leaseMs: worker.leaseMs + 1 }) }),
+  "the end of a lease is not foreseen": (world) =>
+    withClaims(world, { claim: async (request) => ({ ...(await world.claims.claim(request)), nextLossAt: null }) }),
   "lost workers are not counted": (world, space) =>
     withClaims(world, {
       claim(request) {
@@ -471,6 +473,8 @@ const defects: Readonly<Record<string, Defect>> = {
         return world.steps.claim(request);
       },
     }),
+  "the end of the lease of a worker with a job is not foreseen": (world) =>
+    withSteps(world, { claim: async (request) => ({ ...(await world.steps.claim(request)), nextLossAt: null }) }),
   "a retry is ready at once": (world, space) =>
     withSteps(world, {
       claim(request) {

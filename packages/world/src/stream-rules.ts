@@ -11,6 +11,7 @@ import {
   type StreamAppend,
   type StreamClose,
   type StreamEnd,
+  type StreamInfo,
   type StreamPage,
   type StreamRefusal,
   type StreamWriter,
@@ -104,6 +105,24 @@ export const isStreamPageReady = ({ first, count, end }: StreamPage): boolean =>
 /** What the mark of a writer is kept by: one for all attempts and deliveries of a step. */
 export const streamWriterId = (writer: StreamWriter): string =>
   writer.by === "step" ? `step ${writer.step}` : `outside ${writer.key}`;
+
+/** For an append that is written later than it was asked for: what the caller does to its bytes meanwhile is not seen. */
+export function copiedStreamAppend({ chunks, close, ...rest }: StreamAppend): StreamAppend {
+  const error = close?.error ?? null;
+  return {
+    ...rest,
+    chunks: chunks.map((chunk) => Uint8Array.from(chunk)),
+    close: close === null ? null : { error: error === null ? null : Uint8Array.from(error) },
+  };
+}
+
+/** What people are told of a stored stream and its run. */
+export function streamInfo(
+  { name, count, bytes, createdAt, closed }: Omit<StreamInfo, "end"> & { readonly closed: StreamClose | null },
+  run: Pick<RunRecord, "status">,
+): StreamInfo {
+  return { name, count, bytes, createdAt, end: streamEnd(closed, run) };
+}
 
 /** Throws a `StoreError` for an append outside of {@link streamBounds}. */
 export function assertStreamAppendFits({ name, writer, chunks, close }: StreamAppend): void {

@@ -196,9 +196,14 @@ export interface ClaimResult {
   readonly storeNow: number;
   /**
    * When the next run that this worker could take is due; null: nothing is scheduled. May be in the past: more are due.
-   * The loss of another worker is not foreseen here: ask at least as often as takeover is to be quick.
+   * The loss of another worker is not foreseen here, but in `nextLossAt`.
    */
   readonly nextWakeAt: number | null;
+  /**
+   * When the first of the other workers that may hold such runs is lost, unless it beats before; null: nobody does. Runs
+   * that are claimed after this answer are not foreseen: ask again before a lease is over.
+   */
+  readonly nextLossAt: number | null;
 }
 
 /** A run with the epoch of the new claim. */
@@ -253,6 +258,8 @@ export interface JobClaimResult {
   readonly storeNow: number;
   /** When the next job of these steps is ready; null: none waits. As in {@link ClaimResult}. */
   readonly nextReadyAt: number | null;
+  /** When the first of the other workers that may have such jobs is lost, unless it beats before. As in {@link ClaimResult}. */
+  readonly nextLossAt: number | null;
 }
 
 /** A job as the worker has taken it, with the call that it is about. */

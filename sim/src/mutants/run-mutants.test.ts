@@ -8,7 +8,7 @@ import { type MutantReport, runMutants } from "./run-mutants.ts";
 const sample = [
   "random draws go on over a replay",
   "no drain between deliveries",
-  "speculation kept after a move",
+  "dispatch before acknowledgement",
   "one retry too few",
   "payloads all numbered one",
   "release forgets its timer",

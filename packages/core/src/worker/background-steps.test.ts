@@ -167,6 +167,26 @@ describe("a background step that fails", () => {
     expect((await types(harness, runId)).filter((type) => type === "step_completed")).toHaveLength(1);
   });
 
+  it("starts again as soon as the lease of its lost worker is over", async () => {
+    const harness = new Harness();
+    const begun: number[] = [];
+    const work = background(async () => {
+      begun.push(harness.env.elapsed());
+      return getStepMetadata().delivery === 1 ? new Promise(() => {}) : "done";
+    });
+    const lost = await harness.worker({ role: "execute" });
+    const driver = await harness.worker({ role: "orchestrate" });
+    const runId = await harness.start(driver, program(callOnce, { work }), [1]);
+    await harness.env.advance(430);
+    await harness.worker({ role: "execute" });
+    lost.die();
+    const lastBeatAt = harness.store.space("default").beats.get(lost.engine.id)?.at ?? Number.NaN;
+    expect(await harness.result(runId, 10_000)).toBe("done");
+    const pauseMs = (begun[1] ?? Number.NaN) - lastBeatAt - 3_500;
+    expect(pauseMs).toBeGreaterThanOrEqual(0);
+    expect(pauseMs).toBeLessThanOrEqual(60);
+  });
+
   it("S4: fails with StepLostError when its workers are lost again and again", async () => {
     const harness = new Harness();
     const started: number[] = [];

@@ -22,6 +22,7 @@ import { dispatchOf, queueOf, registeredSteps } from "../step/registry.ts";
 import type { StepSlots } from "../step/step-slots.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { encodeLostError } from "./lost-step.ts";
+import { untilLoss } from "./next-look.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 import { stepContext } from "./step-scope.ts";
 
@@ -157,11 +158,11 @@ export class BackgroundSteps {
 
   /** `queue`: null: of none that is limited. */
   async #claimOf(queue: string | null, steps: readonly string[]): Promise<number> {
-    const { world, env, heartbeat, slots, clock, workerId } = this.#parts;
+    const { world, env, heartbeat, slots, clock, workerId, sweepMs } = this.#parts;
     const max = Math.min(jobBatch, slots.freeCount(queue));
     this.#wantsRoom ||= max <= 0;
     if (this.#stopping || max <= 0 || !heartbeat.alive()) return Number.POSITIVE_INFINITY;
-    const { jobs, storeNow, nextReadyAt } = await world.steps.claim({ workerId, steps, max });
+    const { jobs, storeNow, nextReadyAt, nextLossAt } = await world.steps.claim({ workerId, steps, max });
     clock.observe(storeNow, env.elapsed());
     for (const claimed of jobs) this.#take(claimed);
     if (jobs.length === max) {
@@ -169,7 +170,8 @@ export class BackgroundSteps {
       this.#wantsRoom ||= isFull;
       return isFull ? Number.POSITIVE_INFINITY : 0;
     }
-    return nextReadyAt === null ? Number.POSITIVE_INFINITY : Math.max(takenPauseMs, nextReadyAt - storeNow);
+    const lossMs = untilLoss({ nextLossAt, storeNow }, sweepMs, () => env.random());
+    return nextReadyAt === null ? lossMs : Math.min(lossMs, Math.max(takenPauseMs, nextReadyAt - storeNow));
   }
 
   /** B2. Called between two claims, so that no claim is under way. */

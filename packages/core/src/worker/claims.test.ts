@@ -281,3 +281,23 @@ describe("D1: a worker that claims a run again after its lease ran out", () => {
     expect(starts).toEqual(["a.1"]);
   });
 });
+
+it.each([0, 170, 430, 690, 880])(
+  "takes over what a lost worker held as soon as its lease is over, whenever it looks by itself: %i",
+  async (offset) => {
+    const harness = new Harness();
+    const lost = await harness.worker();
+    await harness.env.advance(offset);
+    await harness.worker();
+    const work = async () => (getStepMetadata().delivery === 1 ? new Promise(() => {}) : "done");
+    const runId = await harness.start(lost, program(`async () => step("work")()`, { work }));
+    await harness.env.advance(4_000 - offset);
+    lost.die();
+    const lastBeatAt = harness.store.space("default").beats.get(lost.engine.id)?.at ?? Number.NaN;
+    expect(await harness.result(runId, 10_000)).toBe("done");
+    const restart = (await harness.log(runId)).find(({ type }) => type === "step_started");
+    const pauseMs = (restart?.committedAt ?? Number.NaN) - lastBeatAt - 3_500;
+    expect(pauseMs).toBeGreaterThanOrEqual(0);
+    expect(pauseMs).toBeLessThanOrEqual(60);
+  },
+);

@@ -97,7 +97,9 @@ describe("with a thread", () => {
   it("pauses when the loop has not turned for the bound, says so, and goes on", async () => {
     const made = testWorld(countingSource);
     const stuck: number[] = [];
-    const heartbeat = await start({ world: made.world, stuckAfterMs: 200, onStuck: (ms) => stuck.push(ms) });
+    const limits: unknown[] = [];
+    const onStuck = (ms: number, limit: unknown) => limits.push(limit) && stuck.push(ms);
+    const heartbeat = await start({ world: made.world, stuckAfterMs: 200, onStuck });
     await until(() => asked(made) > 0);
     block(1_500);
     const paused = asked(made);
@@ -108,6 +110,7 @@ describe("with a thread", () => {
     await until(() => stuck.length > 0 && asked(made) > paused);
     expect(stuck).toHaveLength(1);
     expect(stuck[0]).toBeGreaterThan(1_900);
+    expect(limits).toEqual([{ option: "stuckAfterMs", ms: 200 }]);
     await until(() => heartbeat.alive());
   });
 
@@ -218,14 +221,20 @@ describe("without a thread", () => {
     expect(errors.slice(0, 2)).toEqual([away, restored]);
   });
 
-  it("says when the loop had not turned for as long as a lease", async () => {
+  it.each([
+    ["a lease, if that is the shorter bound", 60_000, { option: "leaseMs", ms: 400 }],
+    ["it may, if that is shorter than a lease", 300, { option: "stuckAfterMs", ms: 300 }],
+  ])("says when the loop had not turned for as long as %s", async (_case, stuckAfterMs, limit) => {
     const made = testWorld(null);
     const stuck: number[] = [];
-    await start({ world: made.world, onStuck: (ms) => stuck.push(ms) });
+    const limits: unknown[] = [];
+    const onStuck = (ms: number, bound: unknown) => limits.push(bound) && stuck.push(ms);
+    await start({ world: made.world, stuckAfterMs, onStuck });
     block(500);
     await until(() => stuck.length > 0);
     expect(stuck).toHaveLength(1);
     expect(stuck[0]).toBeGreaterThan(450);
+    expect(limits).toEqual([limit]);
   });
 
   it("rejects when the first beat cannot be stored", async () => {

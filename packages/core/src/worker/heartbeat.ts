@@ -10,7 +10,7 @@
  * H2. An event loop that has not turned for `stuckAfterMs` is not alive, whoever beats for it.
  * H3. That the store was put back to an earlier state is told in any case: a row of failures mostly comes before it.
  */
-import { isStoreRestored, StoreError } from "@perdure/errors";
+import { isStoreRestored, type StandstillLimit, StoreError } from "@perdure/errors";
 import type { WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import { type SideThread, startSideThread } from "./side-thread.ts";
@@ -34,8 +34,8 @@ export interface HeartbeatOptions {
   /** Milliseconds without a turn of the event loop after which the worker counts as stuck and the beats pause. */
   readonly stuckAfterMs: number;
   readonly env: Env;
-  /** Called when the loop turns again after the beats had paused, with the milliseconds that it had not turned. */
-  readonly onStuck?: (ms: number) => void;
+  /** Called when the loop turns again after the beats had paused, with the milliseconds that it had not turned and the bound. */
+  readonly onStuck?: (ms: number, limit: StandstillLimit) => void;
   /** Called with the first of a row of failed beats. */
   readonly onError?: (error: unknown) => void;
 }
@@ -76,13 +76,20 @@ class WorkerHeartbeat implements Heartbeat {
   }
 
   tick(): void {
-    const { env, stuckAfterMs, worker, onStuck } = this.#options;
+    const { env, onStuck } = this.#options;
     const now = env.elapsed();
     const stillMs = now - this.#tickAt;
     this.#tickAt = now;
-    // Without a thread the beats paused with the loop, and it is the lease that says when that began to matter.
-    const paused = this.#thread?.tick() ?? stillMs >= Math.min(stuckAfterMs, worker.leaseMs);
-    if (paused) onStuck?.(stillMs);
+    const limit = this.#standstillLimit();
+    const paused = this.#thread?.tick() ?? stillMs >= limit.ms;
+    if (paused) onStuck?.(stillMs, limit);
+  }
+
+  /** Without a thread the beats pause with the loop, and it is the lease that says when that begins to matter. */
+  #standstillLimit(): StandstillLimit {
+    const { stuckAfterMs, worker } = this.#options;
+    const isLease = this.#thread === null && worker.leaseMs < stuckAfterMs;
+    return isLease ? { option: "leaseMs", ms: worker.leaseMs } : { option: "stuckAfterMs", ms: stuckAfterMs };
   }
 
   alive(): boolean {

@@ -84,7 +84,7 @@ describe("runs that are due, but that others are just taking", () => {
             looks += 1;
             if (!isTaken) return world.claims.claim(request);
             const { storeNow } = await world.claims.claim({ ...request, max: 0 });
-            return { runs: [], storeNow, nextWakeAt: storeNow };
+            return { runs: [], storeNow, nextWakeAt: storeNow, nextLossAt: null };
           },
         },
       }),

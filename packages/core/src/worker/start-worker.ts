@@ -92,7 +92,7 @@ async function openWorker(shared: Omit<WorkerParts, "heartbeat" | "info">): Prom
     intervalMs: settings.heartbeatMs,
     stuckAfterMs: settings.stuckAfterMs,
     env,
-    onStuck: (ms) => onError(new WorkerStuckWarning(ms, settings.stuckAfterMs)),
+    onStuck: (ms, limit) => onError(new WorkerStuckWarning(ms, limit)),
     onError: (error) => (isStoreRestored(error) ? onRestored(error) : onError(error)),
   });
   return new EngineWorker({ ...shared, heartbeat, info });

@@ -12,7 +12,6 @@
  */
 import {
   BundleUntrustedError,
-  isStoreRestored,
   PerdureError,
   parkedHint,
   RunParkedError,
@@ -20,7 +19,7 @@ import {
   sentenceOf,
   storeRestoredError,
 } from "@perdure/errors";
-import type { ClaimedRun, ClaimResult, RunRecord, WorkerInfo, World } from "@perdure/world";
+import type { ClaimedRun, RunRecord, WorkerInfo, World } from "@perdure/world";
 import type { Env } from "../env.ts";
 import type { HydrationMemo } from "../hydrate/hydration-memo.ts";
 import type { HeldBundle } from "../realm/bundle.ts";
@@ -37,8 +36,10 @@ import { BackgroundSteps } from "./background-steps.ts";
 import type { BundleShelf } from "./bundle-shelf.ts";
 import { Drive } from "./drive.ts";
 import type { ExecutionFactory } from "./execution-factory.ts";
+import { FailureReport } from "./failure-report.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { encodeLostError } from "./lost-step.ts";
+import { untilDue } from "./next-look.ts";
 import { Residents } from "./residents.ts";
 import { reviveParked } from "./revive-parked.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -63,9 +64,6 @@ export interface WorkerParts {
   readonly onRestored: (error: StoreError) => void;
 }
 
-/** A failure of the store that lasts is told again after this many milliseconds. */
-const toldAgainMs = 10_000;
-
 /**
  * What a worker holds by the store's books and does not drive is looked for this often, in milliseconds, beside the times
  * when it has reason to: a call that reached the store twice leaves no trace here.
@@ -77,9 +75,6 @@ const heldAskedMs = 30_000;
  * when steps are registered here: a worker of another deploy may park one at any time.
  */
 const reviveAgainMs = 30_000;
-
-/** Runs that are due but that others are just taking are looked for again after about this many milliseconds. */
-const takenPauseMs = 50;
 
 /**
  * So many runs are started at a time, as many as a store writes together. Whoever comes on top
@@ -104,8 +99,7 @@ export class EngineWorker {
   readonly #background: BackgroundSteps;
   readonly #starts = new Turnstile(startsAtOnce);
   readonly #unsubscribe: (() => void)[] = [];
-  /** When a failure of the store was last told, by its code. */
-  readonly #toldAt = new Map<string, number>();
+  readonly #failures: FailureReport;
   /** Runs that hints named since the last claim. */
   readonly #toldOf = new Set<string>();
   /** Claimed runs whose bundle is being fetched. */
@@ -133,6 +127,7 @@ export class EngineWorker {
     const { stepsPerWorker, stepsPerRun, queues } = parts.settings;
     this.#slots = new StepSlots({ perWorker: stepsPerWorker, perRun: stepsPerRun, perQueue: queues });
     this.#executions = parts.executions;
+    this.#failures = new FailureReport(parts);
     this.#heldAskedAt = parts.env.elapsed();
     this.#revivedAt = this.#heldAskedAt;
     this.#background = new BackgroundSteps({
@@ -141,7 +136,7 @@ export class EngineWorker {
       slots: this.#slots,
       clock: this.#clock,
       sweepMs: parts.settings.sweepMs,
-      tell: (error) => this.#tell(error),
+      tell: (error) => this.#failures.tell(error),
       reportParked: (runId, fault) => this.#reportParked(runId, fault),
     });
   }
@@ -284,11 +279,15 @@ export class EngineWorker {
         this.#clock.observe(result.storeNow, env.elapsed());
         for (const claimed of result.runs) this.#take(claimed);
         if (result.runs.length === room) pauseMs = 0;
-        else pauseMs = Math.min(pauseMs, this.#untilDue(result));
+        else
+          pauseMs = Math.min(
+            pauseMs,
+            untilDue(result, settings.sweepMs, () => env.random()),
+          );
       }
     } catch (error) {
       this.#mayHoldMore = true;
-      this.#tell(error);
+      this.#failures.tell(error);
     }
     this.#claiming = false;
     if (this.#stopping) return;
@@ -298,13 +297,6 @@ export class EngineWorker {
       this.#claimAgain = false;
       this.#claimSoon();
     }
-  }
-
-  /** Milliseconds until it is worth to look again. What is due and was not to be had, others are just taking. */
-  #untilDue({ runs, nextWakeAt, storeNow }: ClaimResult): number {
-    if (nextWakeAt === null) return Number.POSITIVE_INFINITY;
-    const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + this.#parts.env.random()));
-    return Math.max(leastMs, nextWakeAt - storeNow);
   }
 
   /**
@@ -411,7 +403,7 @@ export class EngineWorker {
       env,
       runStep: (task: StepTask, signal: () => AbortSignal) => this.#runStep(runId, task, signal),
       print: (lines: readonly ConsoleLine[]) => this.#parts.print(runId, lines),
-      storeFailed: (error: StoreError) => this.#tell(error),
+      storeFailed: (error: StoreError) => this.#failures.tell(error),
     };
     const drive = new Drive(host, machine, { runId, epoch });
     this.#dropClaimBefore(runId);
@@ -427,17 +419,6 @@ export class EngineWorker {
     this.#slots.drop(runId);
   }
 
-  /** A failure of the store is met by many runs, and again at every look: it is told once in a while. */
-  #tell(error: unknown): void {
-    const { env, onError, onRestored } = this.#parts;
-    if (isStoreRestored(error)) onRestored(error);
-    else if (!StoreError.is(error)) onError(error);
-    else if (env.elapsed() - (this.#toldAt.get(error.code) ?? Number.NEGATIVE_INFINITY) >= toldAgainMs) {
-      this.#toldAt.set(error.code, env.elapsed());
-      onError(error);
-    }
-  }
-
   #driveEnded(drive: Drive, bundle: HeldBundle, memo: HydrationMemo, end: DriveEnd): void {
     if (this.#drives.get(drive.runId) === drive) {
       this.#drives.delete(drive.runId);
@@ -448,7 +429,8 @@ export class EngineWorker {
     if (end.kind === "fenced") this.#mayHoldMore = true;
     if (end.kind === "ended") this.#executions.judgeRejections(bundle);
     if (end.kind === "parked") this.#reportParked(drive.runId, end.fault);
-    if (end.kind === "ahead") this.#tell(storeRestoredError("The store", `this worker holds more of ${drive.runId}`));
+    if (end.kind === "ahead")
+      this.#failures.tell(storeRestoredError("The store", `this worker holds more of ${drive.runId}`));
     const residence = drive.machine.takeResidence();
     if (residence !== null && end.kind === "released" && !this.#stopping) {
       this.#residents.put(drive.runId, { residence, bundle });
@@ -501,7 +483,7 @@ export class EngineWorker {
         if (drive?.epoch === epoch) drive.poke(tail);
       }
     } catch (error) {
-      this.#tell(error);
+      this.#failures.tell(error);
     }
   }
 
@@ -511,7 +493,7 @@ export class EngineWorker {
     try {
       await reviveParked(this.#parts.world, new Set(registeredWorkflows()));
     } catch (error) {
-      this.#tell(error);
+      this.#failures.tell(error);
     }
     this.#claimSoon();
   }

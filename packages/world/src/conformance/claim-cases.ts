@@ -19,6 +19,7 @@ import {
 } from "./requests.ts";
 import { type TestDriver, written } from "./test-driver.ts";
 
+const look = (bench: Bench, workerId: string) => bench.world.claims.claim({ worker: worker(workerId), max: 0 });
 const nextWakeAt = async (bench: Bench, workflows: readonly string[] = [workflowId]) =>
   (await bench.world.claims.claim({ worker: worker("idle", workflows), max: 0 })).nextWakeAt;
 
@@ -217,6 +218,26 @@ const losing = [
       await bench.beat("w1");
       deepEqual(await bench.claimable("w2"), []);
     }
+  }),
+  scenario("the end of the first lease of another worker is foreseen, and moves with its beats", async (bench) => {
+    equal((await look(bench, "w1")).nextLossAt, null);
+    await bench.drive("w1");
+    const beganAt = bench.now;
+    equal((await look(bench, "w1")).nextLossAt, null);
+    equal((await look(bench, "w2")).nextLossAt, beganAt + leaseMs);
+    bench.advance(1_000);
+    await bench.drive("w2");
+    equal((await look(bench, "w3")).nextLossAt, beganAt + leaseMs);
+    await bench.beat("w1");
+    await bench.drive("w3");
+    bench.advance(1);
+    await bench.beat("w3");
+    equal((await look(bench, "w4")).nextLossAt, beganAt + 1_000 + leaseMs);
+    bench.advance(leaseMs - 1);
+    const { nextLossAt } = await bench.world.claims.claim({ worker: worker("w4"), max: 2 });
+    equal(nextLossAt, beganAt + 1_001 + leaseMs);
+    bench.expire();
+    equal((await look(bench, "w4")).nextLossAt, null);
   }),
   scenario("a worker that never beat counts as lost", async (bench) => {
     const run = await bench.create();

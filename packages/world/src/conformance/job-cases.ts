@@ -145,6 +145,18 @@ const taken = [
     ok(first.nextReadyAt !== null && first.nextReadyAt <= bench.now);
     equal((await take(bench, "w2", { max: 2 })).nextReadyAt, null);
   }),
+  scenario("the end of the first lease of another worker with a job is foreseen", async (bench) => {
+    const driver = await bench.drive("w1");
+    await driver.decide(background("step_a"), background("step_b"));
+    equal((await take(bench, "w2", { max: 1 })).nextLossAt, null);
+    const beganAt = bench.now;
+    bench.advance(10);
+    equal((await take(bench, "w3", { max: 1 })).nextLossAt, beganAt + leaseMs);
+    equal((await take(bench, "w4", { max: 0 })).nextLossAt, beganAt + leaseMs);
+    equal((await take(bench, "w2", { max: 0 })).nextLossAt, beganAt + 10 + leaseMs);
+    bench.expire();
+    equal((await take(bench, "w4", { max: 0 })).nextLossAt, null);
+  }),
   scenario("the job that has been ready longest comes first", async (bench) => {
     const driver = await bench.drive("w1");
     for (const id of ["step_c", "step_a", "step_b"]) {

@@ -1,7 +1,16 @@
-import { admitPark, admitRelease, admitUnpark, isPolled, ownerState, takeOver } from "../claim-rules.ts";
+import {
+  admitPark,
+  admitRelease,
+  admitUnpark,
+  type Heartbeat,
+  isPolled,
+  nextLoss,
+  ownerState,
+  takeOver,
+} from "../claim-rules.ts";
 import { isEnded } from "../run-record.ts";
 import type { ClaimedRun, ClaimRequest, ClaimResult, NewParked, PolledRun, WorldClaims } from "../world.ts";
-import type { StoredRun } from "./memory-space.ts";
+import type { MemorySpace, StoredRun } from "./memory-space.ts";
 import type { Session } from "./session.ts";
 
 export function memoryClaims(session: Session): WorldClaims {
@@ -62,17 +71,25 @@ export function unparkRun(session: Session, runId: string): boolean {
 function claimRuns(session: Session, { worker, max }: ClaimRequest): ClaimResult {
   const { space } = session;
   const storeNow = session.now();
+  const nextLossAt = nextLoss(beatsOf(space), { workerId: worker.id, storeNow });
   const runs: ClaimedRun[] = [];
   for (const stored of lostRuns(session, worker.workflows, storeNow)) {
-    if (runs.length >= max) return { runs, storeNow, nextWakeAt: storeNow };
+    if (runs.length >= max) return { runs, storeNow, nextWakeAt: storeNow, nextLossAt };
     take(session, stored, worker.id, storeNow, runs);
   }
   for (;;) {
     const heads = space.heads(worker.workflows);
     const due = heads.filter(({ dueAt }) => dueAt <= storeNow);
-    if (due.length === 0 || runs.length >= max) return { runs, storeNow, nextWakeAt: heads[0]?.dueAt ?? null };
+    if (due.length === 0 || runs.length >= max) {
+      return { runs, storeNow, nextWakeAt: heads[0]?.dueAt ?? null, nextLossAt };
+    }
     for (const { stored } of due.slice(0, max - runs.length)) take(session, stored, worker.id, storeNow, runs);
   }
+}
+
+/** The workers that hold runs, with their last beats. */
+function* beatsOf(space: MemorySpace): Generator<readonly [string, Heartbeat | null]> {
+  for (const owner of space.owners()) yield [owner, space.beats.get(owner) ?? null];
 }
 
 /** The runs of workers that no longer live, as far as these workflows cover them. */

@@ -1,5 +1,5 @@
 import { invariant } from "@perdure/errors";
-import { ownerState } from "../claim-rules.ts";
+import { type Heartbeat, nextLoss, ownerState } from "../claim-rules.ts";
 import { earlier } from "../next-wake.ts";
 import { isJobReady, returnJob, type StepJob, takeJob } from "../step-jobs.ts";
 import type { ClaimedJob, JobClaimRequest, JobClaimResult, WorldSteps } from "../world.ts";
@@ -32,20 +32,24 @@ function claimJobs(session: Session, { workerId, steps, max }: JobClaimRequest):
   const { space } = session;
   const storeNow = session.now();
   const ready: StepJob[] = [];
+  const owners = new Map<string, Heartbeat | null>();
   let nextReadyAt: number | null = null;
   for (const job of space.jobs.all()) {
-    const owner = ownerState(job, job.owner === null ? null : (space.beats.get(job.owner) ?? null), storeNow);
+    const beat = job.owner === null ? null : (space.beats.get(job.owner) ?? null);
+    const owner = ownerState(job, beat, storeNow);
+    if (job.owner !== null) owners.set(job.owner, beat);
     if (!steps.includes(job.stepId) || owner === "alive") continue;
     if (isJobReady(job, owner, storeNow)) ready.push(job);
     else nextReadyAt = earlier(nextReadyAt, job.readyAt);
   }
   // Sorting is stable: of the jobs that are ready since one moment, the one that was entered first comes first.
   ready.sort((a, b) => Number(a.owner === null) - Number(b.owner === null) || a.readyAt - b.readyAt);
+  const nextLossAt = nextLoss(owners, { workerId, storeNow });
   const taken = ready.splice(0, Math.max(0, max)).map((job) => takeJob(job, workerId));
   for (const job of taken) space.jobs.set(job);
   const [left] = ready;
   if (left !== undefined) nextReadyAt = left.owner === null ? left.readyAt : storeNow;
-  return { jobs: taken.map((job) => withCall(session, job)), storeNow, nextReadyAt };
+  return { jobs: taken.map((job) => withCall(session, job)), storeNow, nextReadyAt, nextLossAt };
 }
 
 function withCall({ space }: Session, job: StepJob): ClaimedJob {
