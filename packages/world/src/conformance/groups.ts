@@ -7,6 +7,7 @@ import type { ConformanceGroup } from "./fixture.ts";
 import { hookGroup } from "./hook-cases.ts";
 import { jobGroup } from "./job-cases.ts";
 import { logGroup } from "./log-cases.ts";
+import { lossGroup } from "./loss-cases.ts";
 import { raceGroup } from "./race-cases.ts";
 import { listGroup, waitGroup } from "./run-cases.ts";
 import { parkGroup, storeGroup } from "./store-cases.ts";
@@ -18,6 +19,7 @@ export const conformanceGroups: readonly ConformanceGroup[] = [
   admitGroup,
   clockGroup,
   claimGroup,
+  lossGroup,
   raceGroup,
   hookGroup,
   executorGroup,
