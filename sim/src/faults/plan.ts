@@ -162,7 +162,10 @@ const leadingRates: Readonly<Partial<Record<Fault, number>>> = {
 const leadingTargets: Readonly<Record<string, readonly Target[]>> = {
   unpark: [{ probe: "park:answered", fault: "deploy", nth: 1 }],
   "append.release": [4, 8, 12, 16].map((nth) => ({ probe: "timer", fault: "payload storm", nth })),
-  "bundle.get": [{ probe: "bundle.get:applied", fault: "payload storm", nth: 1 }],
+  "bundle.get": [
+    { probe: "bundle.get:applied", fault: "payload storm", nth: 1 },
+    { probe: "bundle.get:applied", fault: "lost answer", nth: 1 },
+  ],
   "append.cancel": [
     { probe: "step:begin", fault: "cancel", nth: 1 },
     { probe: "timer", fault: "cancel", nth: 4 },
@@ -189,6 +192,8 @@ function aim(plan: Plan, { probe, fault, nth }: Target): Plan {
   if (operation === "append.facts") return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: false } };
   if (operation === "append.speculative")
     return { ...plan, faultyMs, setup: { ...plan.setup, compareAndAppend: true } };
+  // A payload that arrives while its run waits for its bundle needs a hook.
+  if (operation === "bundle.get") return lead({ ...plan, listens: true }, operation, faultyMs);
   if (operation === "append.release")
     return lead(
       { ...plan, listens: true, setup: { ...plan.setup, compareAndAppend: true, holdMs: 1 } },
