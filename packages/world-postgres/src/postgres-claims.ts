@@ -1,4 +1,5 @@
 /** Claims: which worker drives which run. The rules are those of `@perdure/world`; here are the queries behind them. */
+import { invariant } from "@perdure/errors";
 import {
   admitPark,
   admitRelease,
@@ -171,12 +172,13 @@ async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   const { restoration, database } = store;
   const { hinted = [], max } = request;
   await restoration.compareAfterLoss();
+  const acknowledged = Atomics.load(restoration.beatsOf(request.worker.id), 0);
   const named = hinted.length > namedMax ? [] : await claimNamed(store, request, hinted.slice(0, max));
-  const now = store.clock.estimate();
-  if (named.length > 0 && now !== null) {
+  if (named.length > 0) {
+    const now = store.clock.estimate();
+    invariant(now !== null, "the answer to a write says the store's clock");
     return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now, nextLossAt: null };
   }
-  const acknowledged = Atomics.load(restoration.beatsOf(request.worker.id), 0);
   const outlook = await workers.outlook(database, request.worker);
   await restoration.compareWorker(request.worker.id, acknowledged, outlook.shown);
   store.clock.learn(outlook.storeNow);
@@ -198,6 +200,7 @@ async function claimNamed(
 ): Promise<readonly RunRecord[]> {
   const claimOne = (runId: string): Promise<RunRecord | null> =>
     store.changes.change<RunRecord | null>(runId, {
+      begunIn: store.restoration.generation,
       missing: () => null,
       judge: ({ stored: { run }, storeNow }) => {
         const isFree = run.owner === null && worker.workflows.includes(run.workflowId);
@@ -206,8 +209,12 @@ async function claimNamed(
         return { kind: "row", run: taken, needsClock: true, hint: null, answer: taken };
       },
     });
-  const taken = await Promise.all(runIds.map(claimOne));
-  return taken.filter((run) => run !== null);
+  // After a failure the worker asks what it holds: no claim may be under way then.
+  const settled = await Promise.allSettled(runIds.map(claimOne));
+  return settled.flatMap((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value === null ? [] : [each.value];
+  });
 }
 
 interface Taken {

@@ -280,3 +280,21 @@ describe("several processes on one server", () => {
     }
   });
 });
+
+describe("a claim of runs that hints name", () => {
+  it("fails only when nothing of it is under way any more, so that its worker finds all that it holds", async () => {
+    const { store, world } = await worlds.open({ url: await worlds.databases.create() });
+    await world.claims.heartbeat(worker);
+    for (const n of [1, 2]) await world.runs.create({ ...creation(n), eager: null });
+    const change = store.changes.change.bind(store.changes);
+    const lost = new Error("the answer was lost");
+    const spy = vi.spyOn(store.changes, "change");
+    spy.mockImplementation((runId, options) =>
+      runId === id("wrun", 1) ? Promise.reject(lost) : change(runId, options),
+    );
+    const claim = world.claims.claim({ worker, max: 2, hinted: [id("wrun", 1), id("wrun", 2)] });
+    await expect(claim).rejects.toBe(lost);
+    spy.mockRestore();
+    expect((await world.claims.poll(worker.id, "held")).map(({ runId }) => runId)).toEqual([id("wrun", 2)]);
+  });
+});

@@ -1,3 +1,4 @@
+/** The start of a run that this process does not drive: by a client, or by a worker that has no room. */
 import { InvariantError } from "@perdure/errors";
 import type { CreateRequest, World } from "@perdure/world";
 

@@ -77,8 +77,8 @@ const heldAskedMs = 30_000;
 const reviveAgainMs = 30_000;
 
 /**
- * So many runs are started at a time, as many as a store writes together. Whoever comes on top
- * waits before its run takes its first turn: runs that have begun come to their end first, and not all of them at last.
+ * So many runs are started at a time, as many as a store writes together. Whoever comes on top waits before its run takes its
+ * first turn: runs that have begun come to their end first, and not all of them at last.
  */
 const startsAtOnce = 128;
 
