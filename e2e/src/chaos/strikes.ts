@@ -65,6 +65,6 @@ export class Strikes {
 
 /** Which commit is not answered: of appends to logs, of appends to streams, or of claims. */
 function cutStatement(draw: number): string {
-  if (draw < 0.6) return "write_runs";
+  if (draw < 0.6) return "write_run";
   return draw < 0.8 ? "write_streams" : "COMMIT";
 }

@@ -101,22 +101,25 @@ export class Traffic {
     await until;
   }
 
-  /** No new runs; resolves when all have ended, or when nothing has happened for a long time. */
+  /**
+   * No new runs; resolves when all have ended and whoever ordered them has heard of them, or when nothing has happened for a
+   * long time. A worker that dies may have started a run and told nobody.
+   */
   async settle(): Promise<void> {
     this.#isOpen = false;
     let seen = "";
-    for (
-      let at = Date.now();
-      this.#ended.size < this.#orders.size && Date.now() - at < patienceMs;
-      await pause(tickMs)
-    ) {
+    for (let at = Date.now(); !this.#isSettled && Date.now() - at < patienceMs; await pause(tickMs)) {
       const lines = await this.#tick();
-      const now = `${this.#ended.size} ${lines.reduce((sum, { tail }) => sum + tail, 0)}`;
+      const now = `${this.#ended.size} ${this.promises.starts.length} ${lines.reduce((sum, { tail }) => sum + tail, 0)}`;
       if (now !== seen) at = Date.now();
       seen = now;
     }
     const patience = pause(patienceMs, undefined, { ref: false });
     await Promise.all([...this.#errands, Promise.race([this.#parts.readers.settled(), patience])]);
+  }
+
+  get #isSettled(): boolean {
+    return this.#ended.size === this.#orders.size && [...this.#orders.values()].every(({ runId }) => runId !== null);
   }
 
   async #tick(): Promise<readonly RunLine[]> {

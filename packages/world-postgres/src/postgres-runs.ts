@@ -88,7 +88,9 @@ async function tryToCreate(
   }
   const jobs = jobChanges(verdict, null);
   const change = { run: verdict.run, version: null, storeNow, append: verdict, tokens, jobs };
-  const { outcome, now } = await store.lane.write(change, seat);
+  const result = await store.lane.write(change, seat);
+  const { outcome, now } = result;
+  store.clock.learnFrom(result);
   if (outcome === "exists") return existing(store, request);
   if (outcome === "tokens") tokens.learn(await store.runs.tokenHolders(store.database, tokens.asked));
   if (outcome === "bundle") await store.bundles.putAgain(verdict.run.bundleId);

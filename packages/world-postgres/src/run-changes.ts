@@ -211,7 +211,7 @@ class Change<T> {
   /** What a write came to; null: judge again. */
   async settle(attempt: Wrote<T>): Promise<{ readonly value: T } | null> {
     const { judgement, version, result } = attempt;
-    if (result.now !== null) this.#store.clock.learn(result.now);
+    this.#store.clock.learnFrom(result);
     switch (result.outcome) {
       case "written":
         return { value: this.#conclude(judgement, version, result.now ?? 0) };

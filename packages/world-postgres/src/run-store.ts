@@ -6,6 +6,7 @@
 import type { OpenHook } from "@perdure/world";
 import { byteStrings, texts } from "./binary-arrays.ts";
 import type { Queries } from "./database.ts";
+import { isPlain, PlainWrites } from "./plain-writes.ts";
 import { type RunRow, runColumns, type VersionedRun, versionedRun } from "./run-rows.ts";
 import { type RunChange, RunWrites, type WriteResult } from "./run-writes.ts";
 import { sqlState, sqlStateOf } from "./store-errors.ts";
@@ -37,12 +38,14 @@ export class RunStore {
   readonly #namespace: string;
   readonly #storedNamespace: string;
   readonly #writes: RunWrites;
+  readonly #plainWrites: PlainWrites;
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(schema: string, namespace: string, clockLagMsMax: number) {
     this.#namespace = namespace;
     this.#storedNamespace = toStoredText(namespace);
     this.#writes = new RunWrites(schema, this.#storedNamespace, clockLagMsMax);
+    this.#plainWrites = new PlainWrites(schema, this.#storedNamespace, clockLagMsMax);
     this.#sql = statements(schema);
   }
 
@@ -111,7 +114,7 @@ export class RunStore {
   /** Write a change, if it may still be written as it was judged, and wait for whoever holds its row. One round trip. */
   async write(queries: Queries, change: RunChange): Promise<WriteResult> {
     try {
-      const [result] = await this.#writes.write(queries, [change], null);
+      const [result] = await this.#write(queries, [change], null);
       return result ?? { outcome: "stale", now: null };
     } catch (error) {
       const code = sqlStateOf(error);
@@ -130,7 +133,18 @@ export class RunStore {
     changes: readonly RunChange[],
     lockTimeoutMs: number | null,
   ): Promise<readonly WriteResult[]> {
-    return this.#writes.write(queries, changes, lockTimeoutMs);
+    return this.#write(queries, changes, lockTimeoutMs);
+  }
+
+  async #write(
+    queries: Queries,
+    changes: readonly RunChange[],
+    lockTimeoutMs: number | null,
+  ): Promise<readonly WriteResult[]> {
+    const [change] = changes;
+    return change !== undefined && changes.length === 1 && isPlain(change)
+      ? [await this.#plainWrites.write(queries, change, lockTimeoutMs)]
+      : this.#writes.write(queries, changes, lockTimeoutMs);
   }
 }
 

@@ -15,12 +15,15 @@ describe("the server's clock as it is known here", () => {
     expect(clock.estimate()).toBe(1_001);
   });
 
-  it("follows the latest reading, also when the server's clock was set back", () => {
+  it("is corrected by the server that refuses what it says, and by no other answer", () => {
     let elapsed = 0;
     const clock = new ServerClock(() => elapsed);
     clock.learn(1_000);
     elapsed = 5;
-    clock.learn(400);
+    clock.learnFrom({ outcome: "written", now: 400 });
+    expect(clock.estimate()).toBe(1_005);
+    clock.learnFrom({ outcome: "clock", now: 400 });
+    clock.learnFrom({ outcome: "stale", now: null });
     expect(clock.estimate()).toBe(400);
   });
 });

@@ -1,13 +1,14 @@
+import { ClockEstimate } from "@perdure/world";
+import type { WriteResult } from "./run-writes.ts";
+
 /**
- * What this process knows of the store's clock without asking.
- *
- * A reading travels back from the server before it is seen here, so adding the time that has passed here since then gives
- * a moment that the server's clock has reached already, unless it was set back. The statement that writes compares: it
- * refuses a moment ahead of the server's clock or far behind it, and answers with the right one.
+ * What this process knows of the store's clock without asking: a moment that it has reached already, unless it was set back.
+ * The statement that writes compares: it refuses a moment ahead of the server's clock or far behind it, and answers with
+ * the right one.
  */
 export class ServerClock {
   readonly #elapsed: () => number;
-  #offset: number | null = null;
+  readonly #estimate = new ClockEstimate();
 
   /** `elapsed`: a clock in milliseconds that nobody sets. */
   constructor(elapsed: () => number = () => performance.now()) {
@@ -16,11 +17,19 @@ export class ServerClock {
 
   /** A reading of the server's clock has just arrived. */
   learn(serverNow: number): void {
-    this.#offset = serverNow - this.#elapsed();
+    this.#estimate.observe(serverNow, this.#elapsed());
+  }
+
+  /** The answer to a write has just arrived. */
+  learnFrom({ outcome, now }: Pick<WriteResult, "outcome" | "now">): void {
+    if (now === null) return;
+    if (outcome === "clock") this.#estimate.correct(now, this.#elapsed());
+    else this.learn(now);
   }
 
   /** A moment that the server's clock has reached, in whole milliseconds; null before the first reading. */
   estimate(): number | null {
-    return this.#offset === null ? null : Math.floor(this.#elapsed() + this.#offset);
+    const { offsetMs } = this.#estimate;
+    return offsetMs === null ? null : Math.floor(this.#elapsed() + offsetMs);
   }
 }

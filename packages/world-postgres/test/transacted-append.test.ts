@@ -341,7 +341,7 @@ describe("wherever it is struck, a transactional step has written all or nothing
       "UPDATE balances",
       "SET CONSTRAINTS",
       "FOR UPDATE",
-      "write_runs",
+      "write_run",
     ];
     const proxy = await worlds.openProxy();
     for (const [index, mark] of marks.entries()) {

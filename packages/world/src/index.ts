@@ -42,6 +42,7 @@ export {
   type Takeover,
   takeOver,
 } from "./claim-rules.ts";
+export { ClockEstimate } from "./clock-estimate.ts";
 export { eventId, isId } from "./event-id.ts";
 export {
   type DecisionType,

@@ -175,7 +175,7 @@ export class RunMachine {
     if (result.kind === "existing") return this.#end({ kind: "existing", runId: result.run.runId });
     if (result.kind === "refused") {
       invariant(result.reason.kind === "clock", `a creation was refused: ${JSON.stringify(result.reason)}`);
-      this.#setup.clock.observe(result.reason.storeNow, now);
+      this.#setup.clock.correct(result.reason.storeNow, now);
       this.#held.forget();
       return this.#create(request, now);
     }
@@ -248,7 +248,7 @@ export class RunMachine {
         if (reason.kind === "terminal") return this.#end({ kind: "ended" });
         if (reason.kind === "ahead") return this.#end({ kind: "ahead" });
         if (reason.kind === "entity") this.#dropFact(request, reason.index, reason.rule);
-        else clock.observe(reason.storeNow, now);
+        else clock.correct(reason.storeNow, now);
         return this.#rebuild();
       }
       default:

@@ -1,17 +1,24 @@
+import { ClockEstimate } from "@perdure/world";
+
 /**
- * An estimate of the store's clock from the replies it gives, over a clock that nobody sets (`Env.elapsed`): the wall clock
- * of the process has no say in it (T1). The offset is taken when a reply arrives, so the estimate
- * lags by at most the time that the reply travelled: a timer that is due by the estimate is due by the store's clock.
+ * The store's clock by the replies it gives, over a clock that nobody sets (`Env.elapsed`): the wall clock of the process
+ * has no say in it (T1). The estimate is behind by what a reply travelled: a timer that is due by it is due by the store's
+ * clock, unless that was set back. Then the store refuses what comes too early, and says what it reads.
  */
 export class StoreClock {
-  #offsetMs: number | null = null;
+  readonly #estimate = new ClockEstimate();
 
   /** A reply that arrived at `now` said that the store's clock read `storeNow`. */
   observe(storeNow: number, now: number): void {
-    this.#offsetMs = storeNow - now;
+    this.#estimate.observe(storeNow, now);
+  }
+
+  /** A refusal of what came too early said so. */
+  correct(storeNow: number, now: number): void {
+    this.#estimate.correct(storeNow, now);
   }
 
   estimate(now: number): number {
-    return now + (this.#offsetMs ?? 0);
+    return now + (this.#estimate.offsetMs ?? 0);
   }
 }

@@ -1,6 +1,7 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import { Harness, program } from "./harness.testing.ts";
+import { VirtualEnv } from "./virtual-env.testing.ts";
 
 interface Counts {
   creates: number;
@@ -8,6 +9,8 @@ interface Counts {
   /** Events that a read gave. */
   eventsRead: number;
 }
+
+const never = new Promise<never>(() => {});
 
 /** The world, with its calls counted. */
 function counted(counts: Counts): (world: World) => World {
@@ -21,8 +24,10 @@ function counted(counts: Counts): (world: World) => World {
       },
     },
     log: {
-      append: (runId, request) => {
+      append: async (runId, request) => {
         counts.appends += 1;
+        // A driver that asks for ever would let no time pass.
+        if (counts.appends > 1_000) await never;
         return world.log.append(runId, request);
       },
       read: async (runId, range) => {
@@ -68,4 +73,20 @@ it("fifty parallel steps that finish together take at most five appends", async 
   expect(await harness.result(runId)).toBe(50);
   expect(counts.creates + counts.appends).toBeLessThanOrEqual(5);
   expect(counts.eventsRead).toBe(0);
+});
+
+it("a store whose clock is set back refuses the end of a sleep once, and is asked again when it is due", async () => {
+  const counts = { creates: 0, appends: 0, eventsRead: 0 };
+  const env = new VirtualEnv();
+  let setBackMs = 0;
+  const storeEnv = { now: () => 1_000_000 + env.elapsed() - setBackMs, setTimer: env.setTimer.bind(env) };
+  const harness = new Harness({ env, world: { env: storeEnv }, wrap: counted(counts) });
+  const worker = await harness.worker();
+  const runId = await harness.start(worker, program(`async () => { await sleep(200); return "awake"; }`));
+  setBackMs = 300;
+  await env.advance(450);
+  expect(counts.appends).toBe(1);
+  expect(await harness.result(runId)).toBe("awake");
+  expect(counts.appends).toBe(2);
+  expect(env.elapsed()).toBeGreaterThanOrEqual(500);
 });

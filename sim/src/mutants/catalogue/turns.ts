@@ -361,8 +361,8 @@ export const turnMutants: readonly Mutant[] = [
     edits: [
       {
         file: "packages/core/src/run/store-clock.ts",
-        find: "this.#offsetMs = storeNow - now;",
-        replace: "this.#offsetMs = storeNow - now + 50;",
+        find: "return now + (this.#estimate.offsetMs ?? 0);",
+        replace: "return now + (this.#estimate.offsetMs ?? 0) + 50;",
       },
     ],
   },
