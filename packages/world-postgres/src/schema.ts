@@ -62,10 +62,14 @@ const patienceMs = 60_000;
 const lockTimeoutMs = 2_000;
 const pauseMs = 100;
 
+/**
+ * A server process remembers which tables there are not. It hears of new ones when a transaction begins or a table is locked,
+ * so a look that locks none could miss, in the middle of a transaction, what another process has committed meanwhile.
+ */
+const tableExists = "SELECT to_regclass($1) IS NOT NULL AS exists FROM pg_catalog.pg_class LIMIT 1";
+
 export async function schemaState(queries: Queries, schema: string): Promise<SchemaState> {
-  const [table] = await queries.read<{ readonly exists: boolean }>("SELECT to_regclass($1) IS NOT NULL AS exists", [
-    `${schema}.migrations`,
-  ]);
+  const [table] = await queries.read<{ readonly exists: boolean }>(tableExists, [`${schema}.migrations`]);
   if (table?.exists !== true) return { version: 0, begun: null, compatibleFrom: 0 };
   const [row] = await queries.read<{ readonly [K in keyof SchemaState]: number | null }>(
     `SELECT max(version) FILTER (WHERE applied_at IS NOT NULL) AS version,

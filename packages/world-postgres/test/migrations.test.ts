@@ -1,7 +1,7 @@
 /** Migrations that fail, are killed or wait for a lock, and versions that work side by side. */
 import { createPostgresWorld } from "@perdure/world-postgres";
 import { describe, expect, it } from "vitest";
-import { Database } from "../src/database.ts";
+import { Database, type Queries } from "../src/database.ts";
 import {
   assertUsable,
   type LateIndex,
@@ -131,6 +131,20 @@ async function blocked(url: string, beginning: string): Promise<void> {
     while ((await client.query(sql)).rows.length === 0);
   });
 }
+
+describe("a schema that another process has made", () => {
+  it("is seen by a transaction that had begun before, on a connection that has seen that there was none", async () => {
+    const url = await worlds.databases.create();
+    await withDatabase(url, async (database) => {
+      const look = (queries: Queries) => schemaState(queries, schema);
+      for (let count = 0; count < 3; count += 1) expect((await database.transaction(look)).version).toBe(0);
+      await database.transaction(async (queries) => {
+        await withDatabase(url, (other) => migrate(other, schema));
+        expect((await look(queries)).version).toBe(1);
+      });
+    });
+  });
+});
 
 describe("a migration that is killed", () => {
   const several: readonly Migration[] = [
