@@ -177,17 +177,37 @@ async function claim(room: Room, request: ClaimRequest): Promise<ClaimResult> {
   if (named.length > 0) {
     const now = store.clock.estimate();
     invariant(now !== null, "the answer to a write says the store's clock");
-    return { runs: named.map((run) => ({ run, epoch: run.epoch })), storeNow: now, nextWakeAt: now, nextLossAt: null };
+    return { runs: named.map(claimed), storeNow: now, nextWakeAt: now, nextLossAt: null };
   }
   const outlook = await workers.outlook(database, request.worker);
   await restoration.compareWorker(request.worker.id, acknowledged, outlook.shown);
   store.clock.learn(outlook.storeNow);
-  const { storeNow, schedule } = outlook;
-  const { lostOwners, nextLossAt } = outlook.losses;
-  const isDue = schedule.dueAt(storeNow).length > 0;
-  if (request.max > 0 && (isDue || lostOwners.length > 0)) return claimRuns(room, request, outlook);
-  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt, nextLossAt };
+  const { storeNow, schedule, losses } = outlook;
+  const due = losses.lostOwners.length > 0 ? null : schedule.allDueAt(storeNow, namedMax);
+  if (max > 0 && due === null) return claimRuns(room, request, outlook);
+  if (max > 0 && due !== null && due.length > 0) return claimFew(store, request, outlook, due.slice(0, max));
+  return { runs: [], storeNow, nextWakeAt: schedule.nextWakeAt, nextLossAt: losses.nextLossAt };
 }
+
+/** Takes the few runs that are due, as those that hints name. */
+async function claimFew(
+  store: Store,
+  request: ClaimRequest,
+  { storeNow, schedule, losses }: ClaimOutlook,
+  due: readonly string[],
+): Promise<ClaimResult> {
+  const taken = await claimNamed(store, request, due);
+  // Somebody else was there first, or the run is not due yet by the clock that the write is judged by.
+  const nextWakeAt = taken.length < due.length ? storeNow : schedule.without(due).nextWakeAt;
+  return {
+    runs: taken.map(claimed),
+    storeNow: store.clock.estimate() ?? storeNow,
+    nextWakeAt,
+    nextLossAt: losses.nextLossAt,
+  };
+}
+
+const claimed = (run: RunRecord): ClaimResult["runs"][number] => ({ run, epoch: run.epoch });
 
 /**
  * Takes what is due of a few runs: one round trip for each, shared with each other and with appends, and no transaction.
@@ -249,7 +269,7 @@ async function claimRuns(room: Room, { worker, max }: ClaimRequest, outlook: Cla
   });
   for (const stored of [...taken.claimed, ...taken.stalled]) store.cache.remember(stored);
   for (const { run } of taken.stalled) store.announce(run, null);
-  return { runs: taken.claimed.map(({ run }) => ({ run, epoch: run.epoch })), storeNow, nextWakeAt, nextLossAt };
+  return { runs: taken.claimed.map(({ run }) => claimed(run)), storeNow, nextWakeAt, nextLossAt };
 }
 
 async function lostRuns(

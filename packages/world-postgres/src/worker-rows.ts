@@ -33,7 +33,10 @@ export function lossesOf(owners: readonly OwnerBeat[] | null, workerId: string, 
   return { lostOwners: lost.map(([, , stored]) => stored), nextLossAt: nextLoss(others, { workerId, storeNow }) };
 }
 
-/** When the first unclaimed run of each workflow is due. */
+/** So many unclaimed runs of each workflow, those that are due first, are seen before a claim. */
+const headsShown = 3;
+
+/** The first unclaimed runs of each workflow, and when they are due. */
 export class Schedule {
   readonly #heads: readonly Head[];
 
@@ -48,11 +51,27 @@ export class Schedule {
 
   /** The stored ids of the workflows of which a run is due. */
   dueAt(storeNow: number): readonly string[] {
-    return this.#heads.filter(([, wakeAt]) => wakeAt <= storeNow).map(([workflowId]) => workflowId);
+    return [...new Set(this.#dueAt(storeNow).map(([workflowId]) => workflowId))];
+  }
+
+  /** The runs that are due, when these are all of them; null: there may be more, of one workflow, or more than `max`. */
+  allDueAt(storeNow: number, max: number): readonly string[] | null {
+    const due = this.#dueAt(storeNow);
+    const isCut = [...Map.groupBy(due, ([workflowId]) => workflowId).values()].some((of) => of.length >= headsShown);
+    return isCut || due.length > max ? null : due.map(([, , runId]) => fromStoredText(runId));
+  }
+
+  /** What is left of it without these runs. */
+  without(runIds: readonly string[]): Schedule {
+    return new Schedule(this.#heads.filter(([, , runId]) => !runIds.includes(fromStoredText(runId))));
+  }
+
+  #dueAt(storeNow: number): readonly Head[] {
+    return this.#heads.filter(([, wakeAt]) => wakeAt <= storeNow);
   }
 }
 
-type Head = readonly [storedWorkflowId: string, wakeAt: number];
+type Head = readonly [storedWorkflowId: string, wakeAt: number, storedRunId: string];
 
 interface OutlookRow {
   readonly now: number;
@@ -81,9 +100,9 @@ SET beat_at = excluded.beat_at, beats = w.beats + 1, lease_ms = excluded.lease_m
 RETURNING w.beats`;
     this.#remove = `DELETE FROM ${schema}.workers WHERE namespace = $1 AND id = $2`;
     // One seek per workflow, so that runs which this worker cannot drive cost nothing however many are due.
-    const heads = `(SELECT json_agg(json_build_array(w.id, due.wake_at)) FROM unnest($2::text[]) AS w(id), LATERAL (
-  SELECT r.wake_at FROM ${schema}.runs r WHERE r.namespace = $1 AND r.workflow_id = w.id AND ${unclaimed}
-  ORDER BY r.wake_at LIMIT 1) AS due)`;
+    const heads = `(SELECT json_agg(json_build_array(w.id, due.wake_at, due.run_id)) FROM unnest($2::text[]) AS w(id), LATERAL (
+  SELECT r.wake_at, r.run_id FROM ${schema}.runs r WHERE r.namespace = $1 AND r.workflow_id = w.id AND ${unclaimed}
+  ORDER BY r.wake_at LIMIT ${headsShown}) AS due)`;
     this.#schedule = `SELECT ${heads} AS heads`;
     // Finds each owner once, by a seek per owner however many runs they hold.
     this.#outlook = `WITH RECURSIVE owners (owner) AS (

@@ -2,7 +2,7 @@
 import type { World } from "@perdure/world";
 import { describe, expect, it } from "vitest";
 import type { PostgresWorldOptions } from "../src/options.ts";
-import { driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
+import { creation, driverAppend, eagerCreation, hookCreated, id, payloadFor, worker } from "./request-values.ts";
 import { countOf } from "./statement-counts.ts";
 import { completed, openSteps, runId } from "./step-values.ts";
 import { Worlds } from "./worlds.ts";
@@ -69,7 +69,7 @@ describe("round trips to the server", () => {
   it("are two for a claim of a run that somebody else has made due, and one where this process did", async () => {
     const { store, world, url, at } = await openStarted({ notifications: false });
     const { world: other } = await worlds.open({ url });
-    const creation = (n: number) => {
+    const asleep = (n: number) => {
       const request = eagerCreation(n, `token-${n}`, at);
       if (request.eager === null) expect.fail("it is created by a worker");
       return { ...request, eager: { ...request.eager, release: { wakeAt: null } } };
@@ -79,7 +79,7 @@ describe("round trips to the server", () => {
       expect(runs.map(({ run, epoch }) => [run.runId, run.owner, epoch])).toEqual([[id("wrun", n), worker.id, 2]]);
       expect(nextWakeAt).toBeLessThanOrEqual(storeNow);
     };
-    for (const n of [1, 2]) await world.runs.create(creation(n));
+    for (const n of [1, 2]) await world.runs.create(asleep(n));
     await other.log.append(id("wrun", 1), payloadFor(1, "key"));
     await world.log.append(id("wrun", 2), payloadFor(2, "key"));
     expect(await countOf(store, () => claim(1))).toEqual({ reads: 1, writes: 1, transactions: 0 });
@@ -89,6 +89,20 @@ describe("round trips to the server", () => {
       expect(event?.type).toBe("hook_received");
     });
     expect(read).toEqual({ reads: 0, writes: 0, transactions: 0 });
+  });
+
+  it("are two for a claim of the one or two runs that are due, and a transaction for more of a workflow", async () => {
+    const { store, world } = await openStarted({ notifications: false });
+    const claimOf = async (first: number, size: number) => {
+      for (let n = first; n < first + size; n += 1) await world.runs.create(creation(n));
+      return countOf(store, async () => {
+        const { runs, nextWakeAt } = await world.claims.claim({ worker, max: 8 });
+        expect([runs.length, nextWakeAt]).toEqual([size, null]);
+      });
+    };
+    expect(await claimOf(1, 1)).toEqual({ reads: 1, writes: 1, transactions: 0 });
+    expect(await claimOf(2, 2)).toEqual({ reads: 1, writes: 1, transactions: 0 });
+    expect((await claimOf(4, 3)).transactions).toBe(1);
   });
 
   it("are two more when somebody else has written in between: the row, and what the fold has not seen", async () => {
