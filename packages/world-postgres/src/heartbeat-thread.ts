@@ -94,7 +94,7 @@ module.exports = (data) => {
       } catch (error) {
         if (error instanceof Refused) throw error;
         leave().catch(() => {});
-        throw new Error(\`A heartbeat did not reach \${data.location} (\${error.code ?? error.name}).\`, { cause: error });
+        throw new Error(\`A heartbeat did not reach \${data.location} (\${error.code ?? error.message}).\`, { cause: error });
       }
     },
     close: leave,

@@ -4,8 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { World } from "@perdure/world";
-import { describe, expect, it, vi } from "vitest";
-import type { Store } from "../src/store.ts";
+import { describe, expect, it } from "vitest";
 import type { CuttingProxy } from "./proxy.ts";
 import {
   bodyOf,
@@ -19,6 +18,7 @@ import {
   worker,
 } from "./request-values.ts";
 import { withClient } from "./server.ts";
+import { countOf } from "./statement-counts.ts";
 import { failure, Worlds } from "./worlds.ts";
 
 const worlds = new Worlds();
@@ -287,32 +287,14 @@ describe("a stream and its run", () => {
   });
 });
 
-/** How many statements a call takes; of those that read, only the ones with this in them. */
-async function countOf(
-  store: Store,
-  call: () => Promise<unknown>,
-  part = "SELECT",
-): Promise<{ reads: number; writes: number }> {
-  const reads = vi.spyOn(store.database, "read");
-  const writes = vi.spyOn(store.database, "write");
-  await call();
-  // What only tells others of changes is sent whenever there is time.
-  const asked = reads.mock.calls.filter(([text]) => text.includes(part) && !text.includes("pg_notify"));
-  const counts = { reads: asked.length, writes: writes.mock.calls.length };
-  reads.mockRestore();
-  writes.mockRestore();
-  return counts;
-}
+const one = { reads: 0, writes: 1, transactions: 0 };
 
 describe("round trips to the server", () => {
   it("are one for an append by a worker that drives the run, and one for many appends at once", async () => {
     const url = await worlds.databases.create();
     const { store, world } = await worlds.open({ url });
     for (let n = 1; n <= 20; n += 1) await startRun(world, n);
-    expect(await countOf(store, () => append(world, 1, streamBatch(bodyOf(1), 1, ["a"])))).toEqual({
-      reads: 0,
-      writes: 1,
-    });
+    expect(await countOf(store, () => append(world, 1, streamBatch(bodyOf(1), 1, ["a"])))).toEqual(one);
     const all = () =>
       Promise.all(
         Array.from({ length: 100 }, (_, index) => {
@@ -320,7 +302,7 @@ describe("round trips to the server", () => {
           return append(world, run, streamBatch(outsider(`w${index}`), 1, ["a", "b"], { name: `s${index % 40}` }));
         }),
       );
-    expect(await countOf(store, all)).toEqual({ reads: 0, writes: 1 });
+    expect(await countOf(store, all)).toEqual(one);
     expect((await world.streams.info(id("wrun", 1), "s0"))?.count).toBe(6);
   });
 
@@ -330,8 +312,8 @@ describe("round trips to the server", () => {
     await startRun(other, 1);
     const { store, world } = await worlds.open({ url });
     const write = (n: number) => countOf(store, () => append(world, 1, streamBatch(bodyOf(1), n, ["a"])));
-    expect(await write(1)).toEqual({ reads: 2, writes: 1 });
-    expect(await write(2)).toEqual({ reads: 0, writes: 1 });
+    expect(await write(1)).toEqual({ ...one, reads: 2 });
+    expect(await write(2)).toEqual(one);
   });
 
   it("are one for each batch that a tail reader hears of, however many chunks it has", async () => {
