@@ -7,8 +7,12 @@ import { createHash } from "node:crypto";
 const special = /[\\\0]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const escaped = /\\(?:\\|u([0-9a-f]{4}))/g;
 
+/** Nearly every text: ASCII that prints, without the backslash. */
+const plain = /^[ -[\]-~]*$/;
+
 /** The text to store for a string. */
 export function toStoredText(text: string): string {
+  if (plain.test(text)) return text;
   return text.replace(special, (unit) =>
     unit === "\\" ? "\\\\" : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
