@@ -11,6 +11,7 @@ import type { Database } from "./database.ts";
 import { type EventRow, EventRows, eventFromRow, type LogPart, type Range } from "./event-rows.ts";
 import { JobRows } from "./job-rows.ts";
 import { KeyedAppends } from "./keyed-appends.ts";
+import { LateOffers } from "./late-offers.ts";
 import { NoticeListener } from "./notice-listener.ts";
 import { NoticeSender, type Notification } from "./notices.ts";
 import { PostgresBundles } from "./postgres-bundles.ts";
@@ -91,6 +92,7 @@ export class Store {
   readonly #channel: string;
   readonly #listener: NoticeListener | null;
   readonly #sender: NoticeSender | null;
+  readonly #offers: LateOffers;
   /** Ids of the workers that run in this process; their changes need not be told to other processes. */
   readonly #ownWorkers = new Set<string>();
   readonly #onClose = new Set<(reason: Error) => void>();
@@ -123,6 +125,10 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const channel = channelOf(schema, namespace);
     this.#channel = channel;
     this.#sender = settings.notifications ? new NoticeSender(database, channel, this.#id) : null;
+    this.#offers = new LateOffers(
+      (runId) => isUnclaimed(this.cache.get(runId)?.run ?? null),
+      (runId) => this.#sender?.send({ runId, settled: false, hint: true, streamed: false }),
+    );
     this.#listener =
       settings.notifications && listenConfig !== null
         ? new NoticeListener({
@@ -213,7 +219,9 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (hasSettled) this.signals.settled(run);
     if (hint !== null) this.signals.hint(runId);
     const concernsOthers = hint !== null && (hint.owner === null || !this.#ownWorkers.has(hint.owner));
-    if (hasSettled || concernsOthers) {
+    const isLate = concernsOthers && this.#ownWorkers.size > 0 && isUnclaimed(run);
+    if (isLate) this.#offers.add(runId);
+    else if (hasSettled || concernsOthers) {
       this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers, streamed: false });
     }
   }
@@ -262,6 +270,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     const purgingStopped = this.#purging.stop();
     for (const callback of [...this.#onClose]) callback(closedError(this.settings.location));
     await Promise.allSettled([...this.#calls]);
+    this.#offers.flush();
     await this.#sender?.flushed();
     await listenerStopped;
     await purgingStopped;
@@ -326,6 +335,9 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
 
 /** True for a run that nothing more is to be waited for: it has ended, or is parked. */
 export const isSettled = (run: RunRecord): boolean => isEnded(run.status) || run.parked !== null;
+
+/** True also for a run that nothing is known of. */
+const isUnclaimed = (run: RunRecord | null): boolean => run === null || (run.owner === null && !isSettled(run));
 
 /** The channel of a namespace. Channels are identifiers of a database, and no longer than 63 bytes. */
 function channelOf(schema: string, namespace: string): string {

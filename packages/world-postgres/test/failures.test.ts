@@ -249,6 +249,22 @@ describe("a process that hears no notifications", () => {
     expect((await waiting)?.status).toBe("cancelled");
   });
 
+  it.each(["stays", "closes"])("tells others of a run that its own worker leaves to them, when it %s", async (end) => {
+    const url = await worlds.databases.create();
+    const { world } = await worlds.open({ url });
+    const { world: other } = await worlds.open({ url, pollMs: 30_000 });
+    const heard = Promise.withResolvers<void>();
+    const stop = other.wake?.listen((hint) => {
+      if (hint.runId === id("wrun", 1)) heard.resolve();
+    });
+    await listening(url, 1);
+    await world.claims.heartbeat(worker);
+    await world.runs.create({ ...creation(1), eager: null });
+    if (end === "closes") await world.close();
+    await heard.promise;
+    stop?.();
+  });
+
   it("hears again once its connection is back", async () => {
     const url = await worlds.databases.create();
     const { world, store } = await worlds.open({ url, pollMs: 20 });
