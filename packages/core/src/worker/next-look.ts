@@ -22,6 +22,6 @@ export function untilDue(claim: ClaimResult, sweepMs: number, random: () => numb
   const { runs, nextWakeAt, storeNow } = claim;
   const lossMs = untilLoss(claim, sweepMs, random);
   if (nextWakeAt === null) return lossMs;
-  const leastMs = runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + random()));
-  return Math.min(lossMs, Math.max(leastMs, nextWakeAt - storeNow));
+  if (nextWakeAt > storeNow) return Math.min(lossMs, nextWakeAt - storeNow);
+  return Math.min(lossMs, runs.length > 0 ? 0 : Math.round(takenPauseMs * (0.5 + random())));
 }
