@@ -11,7 +11,7 @@ import { runChaos, runRecovery } from "./chaos/experiment.ts";
 import { faultKinds } from "./chaos/fault-plan.ts";
 import { percentile } from "./chaos/recovery.ts";
 
-const seconds = 50;
+const seconds = 60;
 const kills = 5;
 const seed = Number(process.env["PERDURE_SEED"] ?? Date.now() % 1_000_000);
 const onKept = (where: string): void => console.log(`Seed ${seed}. Kept: ${where}`);
