@@ -55,7 +55,7 @@ export async function judgeKeyed(
     admitted,
     view,
     jobs,
-    hint: { owner: concernsJobs(jobs) ? null : (owner ?? endedOwner) },
+    hint: concernsJobs(jobs) ? { owner: null, jobs: true } : { owner: owner ?? endedOwner, jobs: false },
     answer: (now) => answers.map((answer) => answer(now)),
   };
 }

@@ -104,7 +104,7 @@ export function unparkRun(store: Store, runId: string): Promise<boolean> {
     judge: ({ stored, storeNow }) => {
       const run = admitUnpark(stored.run, storeNow);
       if (run === null) return { kind: "answer", answer: () => false };
-      return { kind: "row", run, needsClock: true, hint: { owner: null }, answer: true };
+      return { kind: "row", run, needsClock: true, hint: { owner: null, jobs: false }, answer: true };
     },
   });
 }
@@ -116,7 +116,7 @@ function releaseRun(store: Store, runId: string, request: ReleaseRequest): Promi
     judge: ({ stored }) => {
       const verdict = admitRelease(stored.run, request);
       if (verdict.kind !== "released" || verdict.run === null) return { kind: "answer", answer: () => verdict.kind };
-      const hint = verdict.run.wakeAt === null ? null : { owner: null };
+      const hint = verdict.run.wakeAt === null ? null : { owner: null, jobs: false };
       return { kind: "row", run: verdict.run, needsClock: false, hint, answer: "released" };
     },
   });

@@ -98,7 +98,11 @@ async function judgeDriver(
     admitted: verdict,
     view,
     jobs,
-    hint: concernsJobs(jobs) ? { owner: null } : released && wakeAt !== null ? { owner } : null,
+    hint: concernsJobs(jobs)
+      ? { owner: null, jobs: true }
+      : released && wakeAt !== null
+        ? { owner, jobs: false }
+        : null,
     answer: (now) => ({ kind: "appended", events, tail, storeNow: now, released }),
   };
 }

@@ -100,7 +100,7 @@ async function tryToCreate(
   store.cache.advance(verdict, 1, view);
   if (request.eager !== null) store.addOwnWorker(request.eager.worker);
   const isDue = run.owner === null && run.wakeAt !== null;
-  store.announce(run, isDue || offersJobs(jobs) ? { owner: null } : null);
+  store.announce(run, isDue || offersJobs(jobs) ? { owner: null, jobs: offersJobs(jobs) } : null);
   return { kind: "created", run, events, storeNow: now ?? storeNow, released };
 }
 

@@ -40,6 +40,8 @@ export interface Situation {
 /** Who should look at a run that has changed: the worker that drives it, or any one (null). */
 export interface Hint {
   readonly owner: string | null;
+  /** Its jobs have changed, which concerns others than who drives the run. */
+  readonly jobs: boolean;
 }
 
 /** What is to be done about a change: nothing but an answer, or a write and the answer to it. */

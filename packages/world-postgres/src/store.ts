@@ -219,7 +219,7 @@ WHERE r.namespace = $1 AND r.run_id = ANY ($2::text[]) AND ${settled}`;
     if (hasSettled) this.signals.settled(run);
     if (hint !== null) this.signals.hint(runId);
     const concernsOthers = hint !== null && (hint.owner === null || !this.#ownWorkers.has(hint.owner));
-    const isLate = concernsOthers && this.#ownWorkers.size > 0 && isUnclaimed(run);
+    const isLate = concernsOthers && !hint.jobs && this.#ownWorkers.size > 0 && isUnclaimed(run);
     if (isLate) this.#offers.add(runId);
     else if (hasSettled || concernsOthers) {
       this.#sender?.send({ runId, settled: hasSettled, hint: concernsOthers, streamed: false });

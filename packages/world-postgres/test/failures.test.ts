@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { StoreError } from "@perdure/errors";
 import type { World } from "@perdure/world";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { NoticeSender } from "../src/notices.ts";
 import {
   cancellation,
   creation,
@@ -263,6 +264,20 @@ describe("a process that hears no notifications", () => {
     if (end === "closes") await world.close();
     await heard.promise;
     stop?.();
+  });
+
+  it("tells others at once of jobs, which its own worker's claim of the run does not take", async () => {
+    const { store, world } = await worlds.open({ url: await worlds.databases.create() });
+    await world.claims.heartbeat(worker);
+    await world.runs.create({ ...creation(1), eager: null });
+    const run = await store.row(id("wrun", 1));
+    if (run === null) expect.fail("it was just created");
+    const send = vi.spyOn(NoticeSender.prototype, "send");
+    store.announce(run, { owner: null, jobs: false });
+    expect(send).not.toHaveBeenCalled();
+    store.announce(run, { owner: null, jobs: true });
+    expect(send).toHaveBeenCalledOnce();
+    send.mockRestore();
   });
 
   it("hears again once its connection is back", async () => {
