@@ -25,138 +25,90 @@ interface WrittenRow {
 
 /** How `write_run` is called: for one namespace, with the oldest reading of the clock that it takes. */
 export class PlainWrites {
-  readonly #changeSql: string;
-  readonly #creationSql: string;
+  readonly #schema: string;
   readonly #namespace: string;
   readonly #clockLagMsMax: number;
+  /** The texts of the calls, each made from the parameters of the first one of its kind. */
+  readonly #calls = new Map<"creation" | "change", string>();
 
   constructor(schema: string, storedNamespace: string, clockLagMsMax: number) {
-    this.#changeSql = callOf(schema, [...ownNames, ...changeNames]);
-    this.#creationSql = callOf(schema, [...ownNames, ...changeNames, ...fixedNames]);
+    this.#schema = schema;
     this.#namespace = storedNamespace;
     this.#clockLagMsMax = clockLagMsMax;
   }
 
   /** Writes a change if it may still be written as it was judged. One round trip. `lockTimeoutMs`: as of `RunWrites`. */
   async write(queries: Queries, change: RunChange, lockTimeoutMs: number | null): Promise<WriteResult> {
-    const isCreation = change.version === null;
-    const values = [this.#namespace, this.#clockLagMsMax, lockTimeoutMs, ...changeValues(change)];
-    if (isCreation) values.push(...fixedValues(change));
-    const [row] = await queries.write<WrittenRow>(isCreation ? this.#creationSql : this.#changeSql, values);
+    const kind = change.version === null ? "creation" : "change";
+    const parameters = {
+      namespace: this.#namespace,
+      clock_lag_max: this.#clockLagMsMax,
+      lock_timeout: lockTimeoutMs,
+      ...rowParameters(change),
+      ...appendParameters(change),
+      ...(kind === "creation" ? fixedParameters(change) : {}),
+    };
+    const sql = this.#calls.get(kind) ?? callOf(this.#schema, parameters);
+    this.#calls.set(kind, sql);
+    const [row] = await queries.write<WrittenRow>(sql, Object.values(parameters));
     return { outcome: row?.outcome ?? "stale", now: row?.now ?? null };
   }
 }
 
-function callOf(schema: string, names: readonly string[]): string {
-  const marks = names.map((name, index) => `p_${name} => $${index + 1}`).join(", ");
-  return `SELECT outcome, now FROM ${schema}.write_run(${marks})`;
+/** The parameters are passed by name; all calls of a kind have the same ones in the same order. */
+function callOf(schema: string, parameters: object): string {
+  const marks = Object.keys(parameters).map((name, index) => `p_${name} => $${index + 1}`);
+  return `SELECT outcome, now FROM ${schema}.write_run(${marks.join(", ")})`;
 }
 
-const ownNames = ["namespace", "clock_lag_max", "lock_timeout"];
-
-/** As {@link changeValues} are, in their order. */
-const changeNames = [
-  "run_id",
-  "version",
-  "now",
-  "status",
-  "tail",
-  "last_at",
-  "epoch",
-  "owner",
-  "append_n",
-  "append_first",
-  "append_last",
-  "parked_reason",
-  "parked_detail",
-  "parked_position",
-  "parked_since",
-  "wake_at",
-  "expiries",
-  "claim_tail",
-  "started_at",
-  "ended_at",
-  "ended_owner",
-  "drops_all",
-  "drops_jobs",
-  "event_epoch",
-  "positions",
-  "types",
-  "correlation_ids",
-  "ats",
-  "causes",
-  "event_keys",
-  "event_key_hashes",
-  "data",
-  "payloads",
-];
-
-function changeValues(change: RunChange): unknown[] {
-  const { run, append, jobs } = change;
+function rowParameters({ run, version, storeNow }: RunChange) {
   const { lastAppend, parked } = run;
-  const events = append?.events ?? [];
-  const columns = eventColumns(events);
-  return [
-    toStoredText(run.runId),
-    change.version,
-    change.storeNow,
-    run.status,
-    run.tail,
-    run.lastAt,
-    run.epoch,
-    toStoredOrNull(run.owner),
-    lastAppend?.n ?? null,
-    lastAppend?.first ?? null,
-    lastAppend?.last ?? null,
-    toStoredOrNull(parked?.reason ?? null),
-    toStoredOrNull(parked?.detail ?? null),
-    parked?.position ?? null,
-    parked?.since ?? null,
-    run.wakeAt,
-    run.expiries,
-    run.claimTail,
-    run.startedAt,
-    run.endedAt,
-    toStoredOrNull(run.endedOwner),
-    append !== null && change.tokens !== null && tokenChanges(append).droppedAll,
-    jobs?.droppedAll ?? false,
-    events[0]?.epoch ?? null,
-    columns.positions,
-    columns.types,
-    columns.correlation_ids,
-    columns.ats,
-    columns.causes,
-    columns.event_keys,
-    columns.event_key_hashes,
-    columns.data,
-    columns.payloads,
-  ];
+  return {
+    run_id: toStoredText(run.runId),
+    version,
+    now: storeNow,
+    status: run.status,
+    tail: run.tail,
+    last_at: run.lastAt,
+    epoch: run.epoch,
+    owner: toStoredOrNull(run.owner),
+    append_n: lastAppend?.n ?? null,
+    append_first: lastAppend?.first ?? null,
+    append_last: lastAppend?.last ?? null,
+    parked_reason: toStoredOrNull(parked?.reason ?? null),
+    parked_detail: toStoredOrNull(parked?.detail ?? null),
+    parked_position: parked?.position ?? null,
+    parked_since: parked?.since ?? null,
+    wake_at: run.wakeAt,
+    expiries: run.expiries,
+    claim_tail: run.claimTail,
+    started_at: run.startedAt,
+    ended_at: run.endedAt,
+    ended_owner: toStoredOrNull(run.endedOwner),
+  };
 }
 
-/** As {@link fixedValues} are, in their order. */
-const fixedNames = [
-  "key",
-  "key_hash",
-  "workflow_id",
-  "workflow_name",
-  "bundle_id",
-  "isolation",
-  "parent_run_id",
-  "root_run_id",
-  "created_at",
-];
+function appendParameters({ append, tokens, jobs }: RunChange) {
+  const events = append?.events ?? [];
+  return {
+    drops_all: append !== null && tokens !== null && tokenChanges(append).droppedAll,
+    drops_jobs: jobs?.droppedAll ?? false,
+    event_epoch: events[0]?.epoch ?? null,
+    ...eventColumns(events),
+  };
+}
 
 /** What never changes about a run goes with its creation. */
-function fixedValues({ run }: RunChange): unknown[] {
-  return [
-    toStoredOrNull(run.key),
-    run.key === null ? null : hashOfKey(run.key),
-    toStoredText(run.workflowId),
-    toStoredText(run.workflowName),
-    toStoredText(run.bundleId),
-    run.isolation,
-    toStoredOrNull(run.parentRunId),
-    toStoredText(run.rootRunId),
-    run.createdAt,
-  ];
+function fixedParameters({ run }: RunChange) {
+  return {
+    key: toStoredOrNull(run.key),
+    key_hash: run.key === null ? null : hashOfKey(run.key),
+    workflow_id: toStoredText(run.workflowId),
+    workflow_name: toStoredText(run.workflowName),
+    bundle_id: toStoredText(run.bundleId),
+    isolation: run.isolation,
+    parent_run_id: toStoredOrNull(run.parentRunId),
+    root_run_id: toStoredText(run.rootRunId),
+    created_at: run.createdAt,
+  };
 }
